@@ -1,0 +1,136 @@
+"""What the command line shows: text for people, one JSON object for machines, and progress."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from threading import Timer
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from lrnn_theory.automaton import Automaton
+    from lrnn_theory.lrnn import LRNN
+    from lrnn_theory.verification import Verdict
+
+DELAY = 1.0
+"""Seconds of work before progress is shown."""
+
+
+def put(data: dict[str, Any], text: str, *, as_json: bool) -> None:
+    """Write a result to standard output: the JSON of `data`, or `text`."""
+    typer.echo(json.dumps(data) if as_json else text)
+
+
+@contextmanager
+def progress(task: str, unit: str = "") -> Iterator[Callable[[int], None]]:
+    """Show on a terminal that work goes on, once it has taken a second.
+
+    Args:
+        task: what is done.
+        unit: of what is counted.
+
+    Yields:
+        A function to call with the number of units done.
+    """
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda _: None
+        return
+    text = TextColumn("{task.description}", markup=False)
+    columns = (SpinnerColumn(), text, TimeElapsedColumn())
+    bar = Progress(*columns, console=console, transient=True)
+    number = bar.add_task(task, total=None)
+    timer = Timer(DELAY, bar.start)
+    timer.start()
+    try:
+        yield lambda done: bar.update(number, description=f"{task}: {count(done, unit)}")
+    finally:
+        timer.cancel()
+        timer.join()  # or the bar might start after it was stopped
+        bar.stop()
+
+
+def count(k: int, unit: str) -> str:
+    """A number with its unit, in the plural if need be.
+
+    Example:
+        >>> count(1, "layer"), count(2, "layer")
+        ('1 layer', '2 layers')
+    """
+    return f"{k} {unit}" if k == 1 else f"{k:,} {unit}s"
+
+
+def automaton_facts(automaton: Automaton) -> dict[str, Any]:
+    """The size of an automaton as plain data."""
+    return {
+        "kind": automaton.kind,
+        "states": automaton.n_states,
+        "letters": automaton.n_letters,
+    }
+
+
+def automaton_text(automaton: Automaton) -> str:
+    """The size of an automaton in words."""
+    size = f"{count(automaton.n_states, 'state')}, {count(automaton.n_letters, 'letter')}"
+    return size if automaton.kind == "dfa" else f"{automaton.kind.capitalize()}, {size}"
+
+
+def lrnn_facts(lrnn: LRNN) -> dict[str, Any]:
+    """The shape of an LRNN as plain data; `factors` is null where a matrix is dense."""
+    return {
+        "construction": lrnn.construction,
+        "reason": lrnn.reason,
+        "layers": lrnn.n_layers,
+        "widths": list(lrnn.widths),
+        "factors": lrnn.max_factors,
+    }
+
+
+def lrnn_text(lrnn: LRNN) -> str:
+    """The shape of an LRNN in words."""
+    widths = " + ".join(map(str, lrnn.widths)) or "0"
+    factors = lrnn.max_factors
+    matrices = "dense matrices" if factors is None else f"at most {count(factors, 'factor')}"
+    return f"{lrnn.construction or 'custom'}: {count(lrnn.n_layers, 'layer')}, n = {widths}, {matrices}"
+
+
+def verdict_name(verdict: Verdict) -> str:
+    """`"proved"`, `"refuted"` or `"undecided"`."""
+    return type(verdict).__name__.lower()
+
+
+def verdict_facts(verdict: Verdict) -> dict[str, Any]:
+    """A verdict as plain data, without its certificate."""
+    fields = {k: v for k, v in vars(verdict).items() if k != "certificate"}
+    return {"verdict": verdict_name(verdict), **fields}
+
+
+def verdict_text(verdict: Verdict) -> str:
+    """A verdict in words."""
+    from lrnn_theory.verification import Proved, Refuted, Undecided
+
+    match verdict:
+        case Proved(method=method):
+            return f"proved for every input length ({method})"
+        case Refuted(word=word, answered=answered, expected=expected):
+            return f"refuted by {word_text(word)}: it answers {answered}, not {expected}"
+        case Undecided(covered=covered, reason=reason):
+            return f"undecided: right up to length {covered}; {reason}"
+    raise TypeError(f"Argument 'verdict' must be a Verdict, not {type(verdict).__name__}.")
+
+
+def word_text(word: Sequence[str]) -> str:
+    """A word in quotes, its letters apart where one has several characters.
+
+    Example:
+        >>> word_text("ab"), word_text(["SYN", "ACK"]), word_text("")
+        ("the word 'ab'", "the word 'SYN ACK'", 'the empty word')
+    """
+    separator = "" if all(len(letter) == 1 for letter in word) else " "
+    return f"the word {separator.join(word)!r}" if word else "the empty word"

@@ -1,0 +1,43 @@
+"""Group automata in one layer of permutations (G-T3)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lrnn_theory import householder as gh
+from lrnn_theory.actions import smallest_action
+from lrnn_theory.automaton import Automaton
+from lrnn_theory.construction import Bounds, Construction, group_obstacles, one_layer, orbit_layer
+from lrnn_theory.lrnn import LRNN
+from lrnn_theory.onehot import stack
+
+
+def _build(core: Automaton) -> LRNN:
+    action = smallest_action(core)
+    n = action.points.shape[1]
+    products = [gh.permutation(image) for image in action.points]
+    vectors = list(action.vectors)
+    layer = orbit_layer(core, stack(products, n), vectors[core.initial], vectors)
+    return one_layer(core, layer)
+
+
+def _claims(core: Automaton) -> Bounds:
+    # The published bound counts displaced states of the DFA; it must be n - #cycles in the action
+    # that is used (S6's outer automorphism sends a transposition to a triple transposition).
+    points = smallest_action(core).points
+    n = points.shape[1]
+    factors = max(len(gh.permutation(np.asarray(image)).betas) for image in points)
+    return Bounds(layers=1, n=n, d=1, factors=factors, spectrum=(-1, -1))
+
+
+PERMUTATION = Construction(
+    key="permutation",
+    statement=(
+        "A group automaton is one layer: its letters act as permutation matrices on n points, "
+        "each a product of n - #cycles integer reflections."
+    ),
+    citation="Grazzi, Siems et al., arXiv 2411.12537, Theorem 3",
+    obstacles=group_obstacles,
+    build=_build,
+    claims=_claims,
+)

@@ -1,0 +1,80 @@
+"""Compile finite automata to explicit linear RNNs, run them in finite precision, verify them.
+
+    automaton -> construction -> LRNN -> scan -> verdict -> certificate
+
+The names below are loaded on first use, so that `import lrnn_theory` stays fast.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lrnn_theory.arithmetic import Arithmetic
+    from lrnn_theory.automaton import Automaton
+    from lrnn_theory.lrnn import LRNN, Layer, Level
+    from lrnn_theory.profile import Profile, analyze
+    from lrnn_theory.scanning import ScanState, scan
+    from lrnn_theory.transition import Dense, Diagonal, Householder
+    from lrnn_theory.verification import (
+        Budget,
+        Certificate,
+        Proved,
+        Refuted,
+        Undecided,
+        check,
+        verify,
+    )
+
+_HOME = {
+    "Arithmetic": "arithmetic",
+    "Automaton": "automaton",
+    "Budget": "verification",
+    "Certificate": "verification",
+    "Dense": "transition",
+    "Diagonal": "transition",
+    "Householder": "transition",
+    "LRNN": "lrnn",
+    "Layer": "lrnn",
+    "Level": "lrnn",
+    "Profile": "profile",
+    "Proved": "verification",
+    "Refuted": "verification",
+    "ScanState": "scanning",
+    "Undecided": "verification",
+    "analyze": "profile",
+    "check": "verification",
+    "scan": "scanning",
+    "verify": "verification",
+}
+
+__all__ = [
+    "LRNN",
+    "Arithmetic",
+    "Automaton",
+    "Budget",
+    "Certificate",
+    "Dense",
+    "Diagonal",
+    "Householder",
+    "Layer",
+    "Level",
+    "Profile",
+    "Proved",
+    "Refuted",
+    "ScanState",
+    "Undecided",
+    "analyze",
+    "check",
+    "scan",
+    "verify",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'lrnn_theory' has no attribute {name!r}")
+    return getattr(import_module(f"lrnn_theory.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

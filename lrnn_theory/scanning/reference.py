@@ -1,0 +1,199 @@
+"""The plain scan: one Python loop over time, batched in torch, any arithmetic."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from lrnn_theory.arithmetic import Arithmetic
+from lrnn_theory.lrnn import LRNN
+from lrnn_theory.scanning.kernels import make_kernel
+from lrnn_theory.scanning.tail import TailRunner
+
+
+@dataclass(frozen=True, eq=False)
+class ScanState:
+    """Where a batch of words stands, to continue from.
+
+    Attributes:
+        hidden: the state of every layer, (batch, n, d).
+        shifted: the coordinate read last by every layer, (batch,).
+        output: the output after the letters so far, (batch,); -1 before the first letter of a
+            Mealy machine.
+    """
+
+    hidden: tuple[Any, ...]
+    shifted: tuple[Any, ...]
+    output: torch.Tensor
+
+
+class Machine:
+    """An LRNN bound to an arithmetic and a device."""
+
+    def __init__(
+        self, lrnn: LRNN, arithmetic: str | Arithmetic, device: torch.device | str | None = None
+    ) -> None:
+        self.lrnn = lrnn
+        self.arithmetic = Arithmetic.parse(arithmetic)
+        self.device = torch.device(device or "cpu")
+        self.exact = self.arithmetic.is_exact
+        levels = lrnn.levels
+        self.kernels = [make_kernel(v.layer, self.arithmetic, self.device) for v in levels]
+        self.actions = [self.table(v.action) for v in levels]
+        self.nexts = [self.table(v.next) for v in levels]
+        self.readouts = [self.table(v.layer.readout) for v in levels]
+        self.reads = [v.reads for v in levels]
+        self.letter_class = self.table(lrnn.letter_class)
+        self.combine = [self.table(c) for c in lrnn.combine]
+        self.output = self.table(lrnn.output)
+        self.tail = None if lrnn.tail is None else TailRunner(lrnn.tail, self)
+
+    def table(self, array: Any) -> Any:
+        """An index table: a numpy array for exact arithmetic, else a tensor on the device."""
+        wide = np.asarray(array).astype(np.int64)
+        return wide if self.exact else torch.as_tensor(wide, device=self.device)
+
+    def start(self, batch: int) -> ScanState:
+        """The state before the first letter."""
+        shifted = tuple(
+            self.table(np.full(batch, v.layer.initial)) for v in self.lrnn.levels
+        )
+        hidden = tuple(k.start(batch) for k in self.kernels)
+        if self.tail is not None:
+            hidden += self.tail.start(batch)
+        output = torch.full((batch,), self.lrnn.empty_output, device=self.device)
+        return ScanState(hidden, shifted, output)
+
+    def step(self, state: ScanState, letters: Any) -> ScanState:
+        """Read one letter (index) per word."""
+        token = self.letter_class[letters]
+        hidden, shifted = [], []
+        joint: Any = None
+        i = 0
+        for head_index, head in enumerate(self.lrnn.heads):
+            c = token
+            for _ in head:
+                a = self.actions[i][c]
+                h = self.kernels[i].step(state.hidden[i], a)
+                pair = self.readouts[i][a, self.kernels[i].decode(h)]
+                previous, current = pair[:, 0], pair[:, 1]
+                read = {"previous": previous, "current": current, "shifted": state.shifted[i]}
+                c = self.nexts[i][c, read[self.reads[i]]]
+                hidden.append(h)
+                shifted.append(current)
+                i += 1
+            joint = c if head_index == 0 else self.combine[head_index - 1][joint, c]
+        if self.tail is None:
+            answer = self.output[joint]
+        else:
+            below, answer = self.tail.step(state.hidden[i:], joint)
+            hidden += below
+        output = torch.as_tensor(answer, device=self.device)
+        return ScanState(tuple(hidden), tuple(shifted), output)
+
+
+def _freeze(running: Any, new: ScanState, old: ScanState) -> ScanState:
+    """Keep the old state of the words that have ended."""
+
+    def choose(a: Any, b: Any) -> Any:
+        mask = running if isinstance(a, torch.Tensor) else running.cpu().numpy()
+        a[~mask] = b[~mask]
+        return a
+
+    return ScanState(
+        tuple(map(choose, new.hidden, old.hidden)),
+        tuple(map(choose, new.shifted, old.shifted)),
+        choose(new.output, old.output),
+    )
+
+
+def scan(
+    lrnn: LRNN,
+    tokens: Any,
+    arithmetic: str | Arithmetic = "float32",
+    *,
+    initial: ScanState | None = None,
+    lengths: Any = None,
+    outputs: Literal["all", "last"] = "all",
+    device: torch.device | str | None = None,
+    return_state: bool = False,
+) -> Any:
+    """Run an LRNN on a batch of words, one letter at a time.
+
+    Args:
+        lrnn: the network.
+        tokens: letter indices, an integer tensor or array of shape (batch, time).
+        arithmetic: the format and rounding semantics, such as "bfloat16"; see
+            `lrnn_theory.arithmetic`.
+        initial: a state to continue from (streaming), as returned with `return_state`.
+        lengths: the length of every word, (batch,); the rest of its row is ignored.
+        outputs: "all" for the output after every letter, "last" for the one after each word.
+        device: where to compute; by default where `tokens` lies.
+        return_state: also return the state reached.
+
+    Returns:
+        Output indices, int64: (batch, time), with -1 past the end of a word, or (batch,).
+        Acceptance is 0 or 1; otherwise indices into `lrnn.output_symbols`.  With `return_state`,
+        a pair (outputs, ScanState).
+
+    Raises:
+        ValueError: if a token is no letter index, a length is out of range, or shapes disagree.
+        TypeError: if the tokens are not integers.
+
+    Example:
+        >>> from constructions import compile_dfa
+        >>> scan(compile_dfa("(0|10*1)*"), [[1, 0, 1]]).tolist()
+        [[0, 0, 1]]
+    """
+    tokens = torch.as_tensor(tokens)
+    if tokens.dtype.is_floating_point or tokens.dtype.is_complex or tokens.dtype == torch.bool:
+        if tokens.numel():
+            raise TypeError(f"Argument 'tokens' must hold integers, not {tokens.dtype}.")
+        tokens = tokens.long()
+    if tokens.ndim != 2:
+        raise ValueError(f"Argument 'tokens' must have shape (batch, time), not {tuple(tokens.shape)}.")
+    if outputs not in ("all", "last"):
+        raise ValueError(f"Argument 'outputs' must be 'all' or 'last', not {outputs!r}.")
+    device = torch.device(device) if device is not None else tokens.device
+    batch, time = tokens.shape
+    ends = _lengths(lengths, batch, time, device)
+    valid = tokens if ends is None else tokens[torch.arange(time) < ends.cpu()[:, None]].cpu()
+    if valid.numel() and not 0 <= int(valid.min()) <= int(valid.max()) < len(lrnn.letters):
+        raise ValueError(
+            f"Argument 'tokens' must hold letter indices in 0..{len(lrnn.letters) - 1}, "
+            f"not {int(valid.min())}..{int(valid.max())}."
+        )
+    machine = Machine(lrnn, arithmetic, device)
+    state = initial if initial is not None else machine.start(batch)
+    if len(state.output) != batch or len(state.hidden) != len(lrnn.widths):
+        raise ValueError("Argument 'initial' must come from the same LRNN and the same batch size.")
+    rows = tokens.to(device).long().clamp(0, len(lrnn.letters) - 1).T
+    collected = torch.full((batch, time), -1, device=device) if outputs == "all" else None
+    with torch.no_grad():
+        for t in range(time):
+            letters = rows[t].cpu().numpy() if machine.exact else rows[t]
+            new = machine.step(state, letters)
+            if ends is not None:
+                running = t < ends
+                new = _freeze(running, new, state)
+                if collected is not None:
+                    collected[running, t] = new.output[running]
+            elif collected is not None:
+                collected[:, t] = new.output
+            state = new
+    result = state.output.clone() if collected is None else collected
+    return (result, state) if return_state else result
+
+
+def _lengths(lengths: Any, batch: int, time: int, device: torch.device) -> torch.Tensor | None:
+    if lengths is None:
+        return None
+    ends = torch.as_tensor(lengths, device=device)
+    if ends.shape != (batch,) or ends.dtype.is_floating_point:
+        raise ValueError(f"Argument 'lengths' must hold {batch} integers.")
+    if batch and not 0 <= int(ends.min()) <= int(ends.max()) <= time:
+        raise ValueError(f"Argument 'lengths' must be in 0..{time}.")
+    return ends

@@ -1,0 +1,108 @@
+"""Exact arrays in safetensors files: versioned, digested, never pickled.
+
+Integer arrays are stored as they are.  Arrays of fractions and cyclotomic numbers are stored as
+the bytes of a JSON list of texts (see `lrnn_theory.cyclotomic.parse_exact`) beside their shape.
+The metadata of the file holds a JSON header and a digest of everything.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from lrnn_theory.cyclotomic import parse_exact
+from lrnn_theory.textfile import write_atomically
+
+FORMAT = "lrnn-theory"
+VERSION = 1
+MAX_BYTES = 2_000_000_000
+"""Largest accepted file."""
+
+Tensors = dict[str, NDArray[Any]]
+
+
+def write(path: str | os.PathLike[str], header: dict[str, Any], tensors: Tensors) -> None:
+    """Write a header and exact arrays; the file appears whole or not at all."""
+    stored: Tensors = {}
+    for name, array in tensors.items():
+        if array.dtype != object:
+            stored[name] = np.ascontiguousarray(array)
+            continue
+        text = json.dumps([str(x) for x in array.ravel().tolist()])
+        stored[name + ".exact"] = np.frombuffer(text.encode(), np.uint8)
+        stored[name + ".shape"] = np.array(array.shape, np.int64)
+    text = json.dumps(header)
+    metadata = {
+        "format": FORMAT,
+        "version": str(VERSION),
+        "header": text,
+        "digest": _digest(text, stored),
+    }
+    write_atomically(path, save(stored, metadata))
+
+
+def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], Tensors]:
+    """Read what `write` wrote.
+
+    Raises:
+        ValueError: if the file is missing, too large, truncated, edited or of another version.
+    """
+    try:
+        if Path(path).stat().st_size > MAX_BYTES:
+            raise ValueError(f"Weight file '{path}' is larger than {MAX_BYTES} bytes.")
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except OSError as error:
+        raise ValueError(f"Cannot read weight file '{path}': {error.strerror or error}.") from None
+    except SafetensorError as error:
+        raise ValueError(f"Weight file '{path}' is no whole safetensors file: {error}.") from None
+    if metadata.get("format") != FORMAT:
+        raise ValueError(f"Weight file '{path}' was not written by lrnn-theory.")
+    if metadata.get("version") != str(VERSION):
+        raise ValueError(
+            f"Weight file '{path}' has version {metadata.get('version')}, expected {VERSION}."
+        )
+    text = metadata.get("header", "")
+    if metadata.get("digest") != _digest(text, stored):
+        raise ValueError(f"Weight file '{path}' was changed: its digest does not match.")
+    tensors = {name: array for name, array in stored.items() if not name.endswith(_TEXT)}
+    try:
+        header = json.loads(text)
+        for name in stored:
+            if name.endswith(".exact"):
+                base = name.removesuffix(".exact")
+                tensors[base] = _parse(stored[name], stored[base + ".shape"])
+    except (KeyError, TypeError, AttributeError, RecursionError, ValueError) as error:
+        raise ValueError(f"Weight file '{path}' is malformed: {error}.") from None
+    if not isinstance(header, dict):
+        raise ValueError(f"Weight file '{path}' is malformed: its header is no JSON object.")
+    return header, tensors
+
+
+_TEXT = (".exact", ".shape")
+
+
+def _parse(text: NDArray[Any], shape: NDArray[Any]) -> NDArray[Any]:
+    values = json.loads(text.tobytes())
+    array = np.empty(len(values), object)
+    for i, value in enumerate(values):
+        array[i] = parse_exact(value)
+    return array.reshape(tuple(shape.tolist()))
+
+
+def _digest(text: str, stored: Tensors) -> str:
+    total = hashlib.sha256(text.encode())
+    for name in sorted(stored):
+        array = stored[name]
+        total.update(f"{name} {array.dtype} {array.shape}".encode())
+        total.update(array.tobytes())
+    return total.hexdigest()

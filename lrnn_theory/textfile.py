@@ -1,0 +1,67 @@
+"""Files: text read within a bound, anything written whole or not at all; one-line errors."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+MAX_BYTES = 50_000_000
+"""Largest accepted text file."""
+
+
+def read_text(path: str | os.PathLike[str]) -> str:
+    """The text of a UTF-8 file of at most `MAX_BYTES`.
+
+    Raises:
+        ValueError: if the file cannot be read, is too large, or is not text.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            # Read one byte more than allowed: the size on disk says nothing about a device.
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise ValueError(f"Cannot read {str(path)!r}: {error.strerror or error}.") from error
+    if len(data) > MAX_BYTES:
+        raise ValueError(
+            f"Cannot read {str(path)!r}: it has more than {MAX_BYTES} bytes "
+            f"(raise lrnn_theory.textfile.MAX_BYTES for more)."
+        )
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"Cannot read {str(path)!r}: not a UTF-8 text file.") from error
+
+
+def write_text(text: str, path: str | os.PathLike[str] | None) -> str:
+    """Write a UTF-8 file if a path is given, and return the text.
+
+    Raises:
+        ValueError: if the file cannot be written.
+    """
+    if path is not None:
+        write_atomically(path, text.encode())
+    return text
+
+
+def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
+    """Write a file so that it appears whole or not at all.
+
+    Raises:
+        ValueError: if the file cannot be written.
+    """
+    target = Path(path)
+    try:
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    except OSError as error:
+        raise ValueError(f"Cannot write {str(path)!r}: {error.strerror or error}.") from error
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        temporary.chmod(0o644)
+        temporary.replace(target)
+    except OSError as error:
+        raise ValueError(f"Cannot write {str(path)!r}: {error.strerror or error}.") from error
+    finally:
+        temporary.unlink(missing_ok=True)

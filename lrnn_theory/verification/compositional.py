@@ -1,0 +1,208 @@
+"""Proof by composition: every layer by itself, then the wiring by induction on the word.
+
+1. *Layers.*  Close the states of a layer under all its actions, in the given arithmetic, and label
+   each with the coordinate that the readout calls current.  If labels are consistent, each action
+   moves coordinates by a map, and the readout reports the label truly, whatever the word.
+2. *Wiring.*  A context is described by triples (X, a, Y): the automaton was in the set X, read the
+   letter a, and is in the set Y.  Start from (Q, a, Q).  A level whose coordinate is p in block X
+   narrows X to its *tile* T(X, p): the least sets with the initial state in the initial tile and
+   T(X, p) a inside T(Y, map(p)) for every context.  After the last level, the response must be
+   constant on what is left, and equal to the output.
+
+By induction on the word the automaton's state is always in the tiles that the coordinates name.
+Everything is recomputed from the weights and the automaton; no decomposition needs to be stored.
+Tiles are least fixed points, so this succeeds on any LRNN whose levels are correct for all
+inputs; failure proves nothing.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lrnn_theory.arithmetic import Arithmetic
+from lrnn_theory.lrnn import LRNN, Level
+from lrnn_theory.verification.states import StateTable
+
+MAX_LAYER_STATES = 100_000
+"""Largest number of states of a layer that is closed by itself."""
+
+Triple = tuple[int, int, int]
+
+
+class NotComposedError(Exception):
+    """This method cannot prove the LRNN right; the message says where it stopped."""
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """The automaton to compare with, over letters that the LRNN may further merge.
+
+    Attributes:
+        delta: (letters, states).
+        initial: its initial state.
+        response: (states,), or (letters, states) for a Mealy machine, as LRNN output indices.
+        letter_class: (letters,), the LRNN's class of every letter.
+    """
+
+    delta: NDArray[np.int32]
+    initial: int
+    response: NDArray[np.int32]
+    letter_class: NDArray[np.int32]
+
+
+def prove(lrnn: LRNN, target: Target, arithmetic: Arithmetic) -> dict[str, int]:
+    """Prove that the LRNN responds like the target after every non-empty word.
+
+    Returns:
+        Sizes: states of all layers together, and contexts with their triples.
+
+    Raises:
+        NotComposedError: if this method fails.
+    """
+    images = _Images(target.delta)
+    everything = (1 << target.delta.shape[1]) - 1
+    joint: dict[int, set[Triple]] | None = None
+    n_states = n_triples = 0
+    root = defaultdict(set)
+    for a, c in enumerate(target.letter_class.tolist()):
+        root[c].add((everything, a, everything))
+    for i, head in enumerate(lrnn.heads):
+        contexts: dict[int, set[Triple]] = root
+        block = everything
+        for depth, level in enumerate(head):
+            maps, count = _close_layer(level, arithmetic, f"layer {depth} of head {i}")
+            n_states += count
+            contexts, block = _refine(level, maps, contexts, block, target.initial, images)
+            n_triples += sum(map(len, contexts.values()))
+        joint = contexts if joint is None else _meet(lrnn.combine[i - 1], joint, contexts)
+    assert joint is not None
+    for c, triples in joint.items():
+        output = int(lrnn.output[c])
+        for old, a, new in triples:
+            mealy = target.response.ndim == 2
+            states = _members(old if mealy else new)
+            answers = target.response[a, states] if mealy else target.response[states]
+            if (answers != output).any():
+                raise NotComposedError(f"final context {c} does not fix the response")
+    return {"layer states": n_states, "triples": n_triples}
+
+
+def _close_layer(
+    level: Level, arithmetic: Arithmetic, where: str
+) -> tuple[NDArray[np.int64], int]:
+    """The coordinate map of every action, (actions, size), -1 where never needed."""
+    layer = level.layer
+    table = StateTable(layer, arithmetic)
+    maps = np.full((layer.n_actions, layer.size), -1, np.int64)
+    labels = np.array([layer.initial])
+    frontier = np.array([0])
+    every = np.arange(layer.n_actions)
+    while frontier.size:
+        source = np.repeat(frontier, layer.n_actions)
+        action = np.tile(every, len(frontier))
+        after = table.step(source, action)
+        if len(table) > MAX_LAYER_STATES:
+            raise NotComposedError(f"{where} has more than {MAX_LAYER_STATES} states")
+        previous, current = table.coordinates(after, action)
+        if level.reads == "previous" and (previous != labels[source]).any():
+            raise NotComposedError(f"{where} misreports the previous coordinate")
+        first_new = len(labels)
+        grown = np.full(len(table), -1)
+        grown[:first_new] = labels
+        fresh = after >= first_new
+        grown[after[fresh]] = current[fresh]
+        if (grown[after] != current).any():
+            raise NotComposedError(f"{where} has a state with two labels")
+        known = maps[action, labels[source]]
+        maps[action, labels[source]] = current
+        if ((known >= 0) & (known != current)).any() or (
+            maps[action, labels[source]] != current
+        ).any():
+            raise NotComposedError(f"{where} does not move coordinates by maps")
+        labels = grown
+        frontier = np.arange(first_new, len(labels))
+    return maps, len(table)
+
+
+def _refine(
+    level: Level,
+    maps: NDArray[np.int64],
+    contexts: dict[int, set[Triple]],
+    block: int,
+    initial_state: int,
+    images: _Images,
+) -> tuple[dict[int, set[Triple]], int]:
+    """Contexts with their triples below a level, and the initial block there."""
+    out_of: dict[int, list[tuple[int, int, int]]] = defaultdict(list)
+    for c, triples in contexts.items():
+        for old, a, new in triples:
+            out_of[old].append((c, a, new))
+    moves = {c: maps[level.action[c]].tolist() for c in contexts}
+    start = (block, level.layer.initial)
+    tiles: dict[tuple[int, int], int] = defaultdict(int)
+    tiles[start] = 1 << initial_state
+    queue = [start]
+    waiting = {start}
+    while queue:
+        here = queue.pop()
+        waiting.discard(here)
+        states = tiles[here]
+        for c, a, new in out_of[here[0]]:
+            there = (new, moves[c][here[1]])
+            grown = tiles[there] | images(a, states)
+            if grown != tiles[there]:
+                tiles[there] = grown
+                if there not in waiting:
+                    waiting.add(there)
+                    queue.append(there)
+    below: dict[int, set[Triple]] = defaultdict(set)
+    for (old, p), states in tiles.items():
+        for c, a, new in out_of[old]:
+            current = moves[c][p]
+            read = current if level.reads == "current" else p
+            below[int(level.next[c, read])].add((states, a, tiles[new, current]))
+    return below, tiles[start]
+
+
+def _meet(
+    combine: NDArray[np.int32], left: dict[int, set[Triple]], right: dict[int, set[Triple]]
+) -> dict[int, set[Triple]]:
+    """Joint contexts of two heads: what both know."""
+    joint: dict[int, set[Triple]] = defaultdict(set)
+    for c, triples in left.items():
+        for c2, triples2 in right.items():
+            for old, a, new in triples:
+                for old2, a2, new2 in triples2:
+                    if a == a2 and old & old2 and new & new2:
+                        joint[int(combine[c, c2])].add((old & old2, a, new & new2))
+    return joint
+
+
+def _members(mask: int) -> NDArray[np.int64]:
+    bits = np.frombuffer(mask.to_bytes((mask.bit_length() + 7) // 8, "little"), np.uint8)
+    return np.flatnonzero(np.unpackbits(bits, bitorder="little"))
+
+
+class _Images:
+    """Images of sets of states (bitmasks) under letters, cached."""
+
+    def __init__(self, delta: NDArray[np.int32]) -> None:
+        self._bits = [[1 << int(q) for q in row] for row in delta]
+        self._cache: dict[tuple[int, int], int] = {}
+
+    def __call__(self, letter: int, mask: int) -> int:
+        found = self._cache.get((letter, mask))
+        if found is None:
+            bits: Sequence[int] = self._bits[letter]
+            found, rest = 0, mask
+            while rest:
+                low = rest & -rest
+                found |= bits[low.bit_length() - 1]
+                rest ^= low
+            self._cache[letter, mask] = found
+        return found
