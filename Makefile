@@ -21,7 +21,7 @@ lint: $(READY) ## check style, types and the import contracts
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright --pythonpath $(BIN)/python
-	$(BIN)/lint-imports --no-logo
+	$(BIN)/lint-imports
 
 format: $(READY) ## apply the style
 	$(BIN)/ruff check --fix

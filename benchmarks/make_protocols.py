@@ -1,16 +1,15 @@
 """Write the protocol machines of `lrnn_theory/protocols` as DOT, from the specifications below.
 
-The machines are our own models of servers and devices as an observer sees them: what each answers
-to each message.  Four are tables, three are step functions that are explored from their initial
-state.  The TCP and the DTLS server are large and tangled on purpose: letters merge states in many
-incompatible ways, so that words have over 10^5 different images (cascade tables explode on them).
+The machines are our own models of servers and devices: what each answers to each message.  Four
+are tables, three are step functions, explored from their initial state.  The TCP and the DTLS
+server are tangled on purpose: words have over 10^5 different images of the set of states.
 
     python benchmarks/make_protocols.py
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -284,9 +283,8 @@ class TcpServer:
 class DtlsServer:
     """A DTLS server with client authentication, over a network that loses and reorders.
 
-    Unexpected messages are ignored, not fatal.  During a handshake message number `expected` of
-    the client's flight is next, and one later message may be `held`.  `epoch` is 0 without keys,
-    and alternates between 1 and 2 with every new key.
+    During a handshake, message number `expected` of the client's flight is next, and one later
+    message may be `held`.  `epoch` is 0 without keys; new keys alternate between 1 and 2.
     """
 
     phase: str = "IDLE"
@@ -343,23 +341,23 @@ class DtlsServer:
         return "-", replace(self, expected=expected, held=held)
 
 
-def explore(initial: Any, name: Callable[[Any], str]) -> Machine:
+def explore(initial: Any) -> Machine:
     """Every state reachable from `initial`, breadth first."""
     letters = initial.LETTERS.split()
     rules: dict[str, dict[str, tuple[str, str]]] = {}
-    names, queue = {initial: name(initial)}, [initial]
+    names, queue = {initial: state_name(initial)}, [initial]
     for state in queue:
         row = rules[names[state]] = {}
         for letter in letters:
             output, target = state.step(letter)
             if target not in names:
-                names[target] = name(target)
+                names[target] = state_name(target)
                 queue.append(target)
             row[letter] = (output, names[target])
     return Machine(letters, rules)
 
 
-def field_name(state: Any) -> str:
+def state_name(state: Any) -> str:
     """A readable name: the fields that are not zero."""
     parts = []
     for field, value in vars(state).items():
@@ -374,11 +372,11 @@ def machines() -> dict[str, Machine]:
     """Every protocol machine by name."""
     return {
         "bluetooth_pairing": from_rules(BLUETOOTH_PAIRING),
-        "dtls_server": explore(DtlsServer(), field_name),
-        "mqtt_broker": explore(Broker(), field_name),
+        "dtls_server": explore(DtlsServer()),
+        "mqtt_broker": explore(Broker()),
         "smtp": from_rules(SMTP),
         "tcp": from_rules(TCP),
-        "tcp_server": explore(TcpServer(), field_name),
+        "tcp_server": explore(TcpServer()),
         "tls": from_rules(TLS),
     }
 
@@ -389,15 +387,12 @@ def to_dot(name: str, machine: Machine) -> str:
     lines = [f"digraph {name} {{", '__start0 [label="", shape="none"];']
     lines += [f'{s} [label="{s}"];' for s in states]
     lines.append(f"__start0 -> {states[0]};")
-    for s in states:
-        for a in machine.letters:
-            output, target = machine.rules[s][a]
-            lines.append(f'{s} -> {target} [label="{a}/{output}"];')
-    return "\n".join([*lines, "}", ""])
+    for s, row in machine.rules.items():
+        lines += [f'{s} -> {row[a][1]} [label="{a}/{row[a][0]}"];' for a in machine.letters]
+    return "\n".join([*lines, "}\n"])
 
 
 if __name__ == "__main__":
-    FOLDER.mkdir(exist_ok=True)
     for name, machine in machines().items():
         (FOLDER / f"{name}.dot").write_text(to_dot(name, machine))
         print(f"{name}: {len(machine.rules)} states, {len(machine.letters)} letters")

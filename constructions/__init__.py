@@ -73,10 +73,11 @@ def compile_dfa(
             )
         return replace(CONSTRUCTIONS[construction](automaton), reason="chosen by name")
     core = core_of(automaton)[1]
-    # A group automaton needs one layer, fewer than a cascade ever does; so the cascade is only
-    # built where the group constructions do not apply.
-    fitting = [c for c in ALL if c.automatic and not c.obstacles(core)]
-    candidates = [c for c in fitting if c is not REGISTER] or [REGISTER]
+    candidates = [c for c in ALL if c.automatic and not c.obstacles(core)]
+    if objective == "layers" and core.n_states > 1 and len(candidates) > 1:
+        # A group automaton takes one layer by the other constructions, and a cascade of one layer
+        # is a permutation of the states, never a smaller one.
+        candidates.remove(REGISTER)
     built = [c(automaton) for c in candidates]
     order = OBJECTIVES[objective]
 

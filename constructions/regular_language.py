@@ -9,11 +9,15 @@ layers have (`SHIFT`).
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from lrnn_theory.automaton import Automaton
 from lrnn_theory.cascade import Cascade, decompose
+from lrnn_theory.cascade import Level as CascadeLevel
 from lrnn_theory.construction import Bounds, Construction, empty_output
 from lrnn_theory.lrnn import LRNN, Layer, Level, Reads
 from lrnn_theory.onehot import is_permutation, plain_layer, register_layer
@@ -37,7 +41,7 @@ def wire(cascade: Cascade, *, shifted: bool) -> LRNN:
         target = np.arange(len(tail.contexts))
     levels: list[Level] = []
     for depth in reversed(range(len(cascade.levels))):
-        level = cascade.levels[depth]
+        level = _settled(cascade.levels[depth])
         last = depth == len(cascade.levels) - 1
         permuting = all(is_permutation(m) for m in level.maps)
         nxt = np.where(level.next >= 0, target[level.next], -1)
@@ -68,6 +72,28 @@ def wire(cascade: Cascade, *, shifted: bool) -> LRNN:
         output_symbols=core.output_symbols,
         tail=tail,
     )
+
+
+def _settled(level: CascadeLevel) -> CascadeLevel:
+    """Send the coordinate to 0 where it means nothing, if the level can reset at all.
+
+    A stale coordinate would do no harm, but a known one keeps the reachable configurations few,
+    and the proof of the wiring short.  A level that only permutes needs no register, and keeps
+    doing so.
+    """
+    if all(is_permutation(m) for m in level.maps) or not level.free.any():
+        return level
+    zero = np.zeros((1, level.size), level.maps.dtype)
+    action = np.where(level.free, len(level.maps), level.action)
+    maps, action = _distinct(np.concatenate([level.maps, zero]), action)
+    return replace(level, maps=maps, action=action)
+
+
+def _distinct(maps: NDArray[np.int32], action: NDArray[np.int64]) -> tuple[Any, Any]:
+    """Number the actions anew, equal ones alike and unused ones dropped."""
+    rows, inverse = np.unique(maps, axis=0, return_inverse=True)
+    used, action = np.unique(inverse.ravel()[action], return_inverse=True)
+    return rows[used], action.ravel()
 
 
 def _by_current(nxt: NDArray[np.int64], maps: NDArray[np.int32]) -> NDArray[np.int64]:

@@ -34,8 +34,8 @@ class Budget:
 
     Attributes:
         contexts: contexts of all levels together; 0 tabulates nothing.
-        work: table entries and block members to write, all levels together: for each level its
-            size times (contexts + blocks times states).
+        work: memory cells to write: states times contexts, all levels together; and for every
+            level its size times (contexts + states times blocks), all levels together.
 
     Raises:
         ValueError: if a limit is negative.
@@ -282,8 +282,9 @@ def _rounds(
     """
     cover = Cover.trivial(automaton.n_letters, automaton.n_states)
     contexts = len(cover.contexts)
+    limit = min(budget.contexts, budget.work // automaton.n_states)
     work = budget.work
-    while cover.largest > 1 and contexts <= budget.contexts:
+    while cover.largest > 1 and contexts <= limit:
         refined = refine(automaton.delta, automaton.initial, cover, policy, work)
         if refined is None:
             return
@@ -291,7 +292,7 @@ def _rounds(
         work -= cover.work(level.size)
         contexts += len(finer.contexts)
         cover = finer
-        if cover.largest > 1 and contexts > budget.contexts:
+        if cover.largest > 1 and contexts > limit:
             return
         yield level, coordinate, cover
 

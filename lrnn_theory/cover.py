@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,12 +35,15 @@ class Level:
         action: int32 of shape (contexts,), the action of every context of this level.
         next: int32 of shape (contexts, size), the context of the next level, given the
             coordinate of this level *before* the letter; -1 where that coordinate cannot occur.
+        free: booleans of shape (contexts,): where the block after the letter is not split, so
+            that the coordinate means nothing until the next reset and any action would do.
     """
 
     size: int
     maps: NDArray[np.int32]
     action: NDArray[np.int32]
     next: NDArray[np.int32]
+    free: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,41 +100,30 @@ def refine(
         >>> level.maps.tolist(), coordinate, finer.largest
         ([[0, 1], [1, 0]], 0, 1)
     """
-    n_letters, n_states = delta.shape
     old, letter, new = cover.contexts.T
-    images = _images(delta, cover.blocks)
+    images = letter_images(delta, cover.blocks)
     size = cover.blocks.sum(axis=1)
     onto = (images.sum(axis=2)[old, letter] == size[new]) & (size[new] > 1)
     expandable = _expandable(size, old[onto], new[onto])
-    edge = np.flatnonzero(onto & expandable[new])
+    edges = cover.contexts[onto & expandable[new]]
     nodes = np.flatnonzero(expandable).tolist()
-    charts = POLICIES[policy](BijectionGraph(delta, cover.blocks, nodes, cover.contexts[edge]))
-    component, frame = _frames(charts, len(size), n_states)
-    place = np.zeros((len(size), n_states + 1), np.int64)
-    np.put_along_axis(place, frame, np.arange(frame.shape[1])[None], axis=1)
-    split = component >= 0
+    charts = POLICIES[policy](BijectionGraph(delta, cover.blocks, nodes, edges))
+    layout = _Layout.of(charts, cover.blocks.shape)
+    split = layout.component >= 0
 
-    # Along an edge, a letter permutes positions; the edges where it moves some are "twisted".
-    twisted = edge[split[new[edge]]]
-    padded = np.column_stack([delta, np.full(n_letters, n_states)])
-    carried = padded[letter[twisted, None], frame[old[twisted]]]
-    moving = (carried != frame[new[twisted]]).any(axis=1)
-    twisted, carried = twisted[moving], carried[moving]
-    twists = [
-        (k, tuple(row[: len(next(iter(charts[k].values())))]))
-        for k, row in zip(
-            component[new[twisted]].tolist(),
-            np.take_along_axis(place[new[twisted]], carried, axis=1).tolist(),
-            strict=True,
-        )
-    ]
-    # Into a split block without an edge, it asks for a tile that contains a set of positions.
+    # Along an edge, a letter moves positions.  Into any other split block, it resets: it asks for
+    # a tile that contains some positions.
+    edge = np.flatnonzero(onto & split[new])
+    shift = layout.shift(delta, cover.contexts[edge])
+    moving = np.flatnonzero((shift != np.arange(shift.shape[1])).any(axis=1))
+    moved_in = layout.component[new[edge[moving]]].tolist()
+    twists = list(zip(moved_in, map(tuple, shift[moving].tolist()), strict=True))
     reset = np.flatnonzero(split[new] & ~onto)
-    wanted = np.take_along_axis(images[old[reset], letter[reset]], frame[new[reset]], axis=1)
-    requests = list(zip(component[new[reset]].tolist(), bitmasks(wanted), strict=True))
+    wanted = np.take_along_axis(images[old[reset], letter[reset]], layout.frame[new[reset]], axis=1)
+    requests = list(zip(layout.component[new[reset]].tolist(), bitmasks(wanted), strict=True))
+    position = int(layout.place[cover.initial, state])
     if split[cover.initial]:
-        position = int(place[cover.initial, state])
-        requests.append((int(component[cover.initial]), 1 << position))
+        requests.append((int(layout.component[cover.initial]), 1 << position))
 
     tiles = _tiles_by_component(charts, requests, twists)
     width = max(map(len, tiles))
@@ -141,6 +132,7 @@ def refine(
     answers = {(k, r): _smallest_tile(tiles[k], r) for k, r in dict.fromkeys(requests)}
     answer = np.array([answers[request] for request in requests], np.int64)
     coordinate = int(answer[-1]) if split[cover.initial] else 0
+    answer = answer[: len(reset)]
 
     # A context whose new block is not split keeps the coordinate, which is not read before the
     # next reset; the identity costs a network nothing.
@@ -148,28 +140,30 @@ def refine(
     resets = np.array([actions.setdefault((j,) * width, len(actions)) for j in range(width)])
     turns = {twist: _turn(tiles[twist[0]], twist[1], width) for twist in dict.fromkeys(twists)}
     action = np.zeros(len(old), np.int64)
-    action[reset] = resets[answer[: len(reset)]]
-    action[twisted] = [actions.setdefault(turns[twist], len(actions)) for twist in twists]
+    action[reset] = resets[answer]
+    action[edge[moving]] = [actions.setdefault(turns[twist], len(actions)) for twist in twists]
     used, action = np.unique(action, return_inverse=True)
     maps = np.array(list(actions), np.int32)[used]
 
-    blocks, child = _children(cover.blocks, component, frame, tiles)
-    context, previous = np.nonzero(child[old] >= 0)
-    finer_contexts, index = _distinct_contexts(
-        child[old[context], previous],
-        letter[context],
-        child[new[context], maps[action[context], previous]],
-        (len(blocks), n_letters),
-    )
-    finer = Cover(blocks, finer_contexts, int(child[cover.initial, coordinate]))
-    finer, kept = _pruned(delta, state, finer)
-    table = np.full((len(old), width), -1, np.int32)
-    table[context, previous] = kept[index]
-    return Level(width, maps, action.astype(np.int32), table), coordinate, finer
+    # The positions that occur in the tiles: those asked for, and what edges make of them.
+    occupied = np.zeros((len(size), width, shift.shape[1]), np.bool_)
+    row, asked = np.nonzero(wanted)
+    occupied[new[reset[row]], answer[row], asked] = True
+    if split[cover.initial]:
+        occupied[cover.initial, coordinate, position] = True
+    _propagate(occupied, old[edge], new[edge], maps[action[edge]], shift)
+    blocks, child = _children(cover.blocks, split, layout.frame, occupied)
+    table, contexts = _contexts(cover.contexts, maps[action], child, len(blocks), len(delta))
+    finer = Cover(blocks, contexts, int(child[cover.initial, coordinate]))
+    level = Level(width, maps, action.astype(np.int32), table, ~split[new])
+    return level, coordinate, finer
 
 
-def _images(delta: NDArray[np.int32], blocks: Bools) -> Bools:
-    """The image of every block under every letter, (blocks, letters, states + 1)."""
+def letter_images(delta: NDArray[np.int32], blocks: Bools) -> Bools:
+    """The image of every block under every letter, (blocks, letters, states + 1).
+
+    The last column is False, for the padding of frames.
+    """
     images = np.zeros((len(blocks), len(delta), blocks.shape[1] + 1), np.bool_)
     for a, row in enumerate(delta):
         order = np.argsort(row, kind="stable")
@@ -187,16 +181,42 @@ def _expandable(size: Indices, old: Indices, new: Indices) -> Bools:
     return (size > 1) & ~blocked
 
 
-def _frames(charts: list[Chart], n_blocks: int, n_states: int) -> tuple[Indices, Indices]:
-    """The component of every block, or -1, and its frame padded with the no-state n_states."""
-    width = max(len(frame) for chart in charts for frame in chart.values())
-    component = np.full(n_blocks, -1)
-    frames = np.full((n_blocks, width), n_states)
-    for k, chart in enumerate(charts):
-        blocks = list(chart)
-        component[blocks] = k
-        frames[blocks, : len(chart[blocks[0]])] = list(chart.values())
-    return component, frames
+@dataclass(frozen=True, eq=False)
+class _Layout:
+    """Charts as arrays.
+
+    Attributes:
+        component: of shape (blocks,), the chart of a block, or -1.
+        frame: of shape (blocks, positions), the state at a position; padded with the number of
+            states, which is no state.
+        place: of shape (blocks, states + 1), the position of a state, if it is in the block.
+    """
+
+    component: Indices
+    frame: Indices
+    place: Indices
+
+    @classmethod
+    def of(cls, charts: list[Chart], shape: tuple[int, ...]) -> _Layout:
+        n_blocks, n_states = shape
+        width = max(len(frame) for chart in charts for frame in chart.values())
+        component = np.full(n_blocks, -1)
+        frame = np.full((n_blocks, width), n_states)
+        for k, chart in enumerate(charts):
+            blocks = list(chart)
+            component[blocks] = k
+            frame[blocks, : len(chart[blocks[0]])] = list(chart.values())
+        place = np.zeros((n_blocks, n_states + 1), np.int64)
+        np.put_along_axis(place, frame, np.arange(width)[None], axis=1)
+        return cls(component, frame, place)
+
+    def shift(self, delta: NDArray[np.int32], edges: Indices) -> Indices:
+        """Where every position goes along edges (block, letter, block), (edges, positions)."""
+        old, letter, new = edges.T
+        nowhere = np.full(len(delta), delta.shape[1])
+        carried = np.column_stack([delta, nowhere])[letter[:, None], self.frame[old]]
+        shift = np.take_along_axis(self.place[new], carried, axis=1)
+        return np.where(carried == delta.shape[1], np.arange(shift.shape[1]), shift)
 
 
 # ------------------------------------------------------------------ tiles, as sets of positions
@@ -280,78 +300,63 @@ def _turn(tiles: list[int], permutation: tuple[int, ...], width: int) -> tuple[i
 # ------------------------------------------------------------------ the finer cover
 
 
+def _propagate(
+    occupied: Bools, old: Indices, new: Indices, turn: NDArray[np.int32], shift: Indices
+) -> None:
+    """Carry occupied (block, tile, position) along edges until nothing is new, in place."""
+    order = np.argsort(old, kind="stable")
+    first = np.searchsorted(old[order], np.arange(len(occupied) + 1))
+    flat = occupied.reshape(-1)
+    found = np.flatnonzero(flat)
+    while found.size:
+        flat[found] = True
+        block, tile, position = np.unravel_index(found, occupied.shape)
+        count = first[block + 1] - first[block]
+        source = np.repeat(np.arange(len(found)), count)
+        offset = np.arange(len(source)) - np.repeat(np.cumsum(count) - count, count)
+        edge = order[first[block[source]] + offset]
+        target = (new[edge], turn[edge, tile[source]], shift[edge, position[source]])
+        index = np.ravel_multi_index(target, occupied.shape)
+        found = np.sort(index[~flat[index]])  # np.unique hashes, a hundred times slower
+        found = found[np.diff(found, prepend=-1) > 0]
+
+
 def _children(
-    blocks: Bools, component: Indices, frame: Indices, tiles: list[list[int]]
+    blocks: Bools, split: Bools, frame: Indices, occupied: Bools
 ) -> tuple[Bools, Indices]:
     """Distinct blocks of the finer cover, and the one at (block, coordinate), -1 if none.
 
     A block that is not split is its own child at every coordinate.
     """
-    count = np.array([*map(len, tiles), 0])[component]
-    first = np.cumsum([0, *map(len, tiles)])
-    n_bytes = (frame.shape[1] + 7) // 8
-    packed = b"".join(tile.to_bytes(n_bytes, "little") for tile in chain.from_iterable(tiles))
-    rows = np.frombuffer(packed, np.uint8).reshape(-1, n_bytes)
-    positions = np.unpackbits(rows, axis=1, count=frame.shape[1], bitorder="little")
-    width = int(count.max())
-    block, tile = np.nonzero(np.arange(width) < count[:, None])
+    block, tile = np.nonzero(occupied.any(axis=2))
     sets = np.zeros((len(block), blocks.shape[1] + 1), np.bool_)
-    np.put_along_axis(sets, frame[block], positions[first[component[block]] + tile] > 0, axis=1)
-    whole = component < 0
-    n_whole = int(whole.sum())
-    distinct, index = _distinct_sets(np.concatenate([blocks[whole], sets[:, :-1]]))
-    child = np.full((len(blocks), width), -1)
-    child[whole] = index[:n_whole, None]
-    child[block, tile] = index[n_whole:]
-    return distinct, child
-
-
-def _pruned(delta: NDArray[np.int32], state: int, cover: Cover) -> tuple[Cover, Indices]:
-    """Drop from every block the states that never occur there, and contexts that never occur.
-
-    Returns:
-        The cover, and the new index of every context, -1 for those dropped.
-    """
-    n_states = delta.shape[1]
-    old, letter, new = cover.contexts.T
-    first = np.searchsorted(old, np.arange(len(cover.blocks) + 1))
-    seen = np.zeros(cover.blocks.size, np.bool_)  # pairs (block, state)
-    found = np.array([cover.initial * n_states + state])
-    while found.size:
-        seen[found] = True
-        block, q = np.divmod(found, n_states)
-        count = first[block + 1] - first[block]
-        leaving = np.arange(count.sum()) + np.repeat(first[block] - np.cumsum(count) + count, count)
-        found = new[leaving] * n_states + delta[letter[leaving], np.repeat(q, count)]
-        found = np.unique(found[~seen[found]])
-    occurring = seen.reshape(cover.blocks.shape)
-    alive = occurring.sum(axis=1) > 0
-    blocks, index = _distinct_sets(occurring[alive])
-    number = np.full(len(alive), -1)
-    number[alive] = index
-    kept = np.full(len(old), -1)
-    contexts, kept[alive[old]] = _distinct_contexts(
-        number[old[alive[old]]],
-        letter[alive[old]],
-        number[new[alive[old]]],
-        (len(blocks), len(delta)),
-    )
-    return Cover(blocks, contexts, int(number[cover.initial])), kept
-
-
-def _distinct_sets(rows: Bools) -> tuple[Bools, Indices]:
-    """The distinct rows in order of first occurrence, and the number of every row."""
+    np.put_along_axis(sets, frame[block], occupied[block, tile], axis=1)
+    rows = np.concatenate([blocks[~split], sets[:, :-1]])
     number: dict[bytes, int] = {}
     packed = np.packbits(rows, axis=1)
     index = np.array([number.setdefault(row.tobytes(), len(number)) for row in packed])
-    return rows[np.unique(index, return_index=True)[1]], index
+    child = np.full(occupied.shape[:2], -1)
+    n_whole = len(rows) - len(block)
+    child[~split] = index[:n_whole, None]
+    child[block, tile] = index[n_whole:]
+    return rows[np.unique(index, return_index=True)[1]], child
 
 
-def _distinct_contexts(
-    old: Indices, letter: Indices, new: Indices, sizes: tuple[int, int]
-) -> tuple[Indices, Indices]:
-    """The distinct triples in lexicographic order, and the number of every triple."""
-    n_blocks, n_letters = sizes
-    distinct, index = np.unique((old * n_letters + letter) * n_blocks + new, return_inverse=True)
+def _contexts(
+    contexts: Indices,
+    moved: NDArray[np.int32],
+    child: Indices,
+    n_blocks: int,
+    n_letters: int,
+) -> tuple[NDArray[np.int32], Indices]:
+    """The table of next contexts, and the distinct triples that they are."""
+    old, letter, new = contexts.T
+    context, previous = np.nonzero(child[old] >= 0)
+    before = child[old[context], previous]
+    after = child[new[context], moved[context, previous]]
+    key = (before * n_letters + letter[context]) * n_blocks + after
+    distinct, index = np.unique(key, return_inverse=True)
+    table = np.full(moved.shape, -1, np.int32)
+    table[context, previous] = index
     pair, after = np.divmod(distinct, n_blocks)
-    return np.column_stack([*np.divmod(pair, n_letters), after]), index
+    return table, np.column_stack([*np.divmod(pair, n_letters), after])

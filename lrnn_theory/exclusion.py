@@ -94,9 +94,12 @@ class ExclusionTail:
         """Coordinates of all levels for a state in a block: the first other state goes."""
         coordinates = []
         for size in self.sizes:
+            acts = block.bit_count() == size
             first = block & -block
-            coordinates.append(int(block.bit_count() == size and first == 1 << state))
-            block = self.descend(size, block, coordinates[-1])
+            coordinates.append(int(acts and first == 1 << state))
+            if acts:
+                rest = block ^ first
+                block ^= rest & -rest if coordinates[-1] else first
         return tuple(coordinates)
 
     def walk(

@@ -18,13 +18,16 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from sympy.combinatorics import PermutationGroup
 
-MAX_DEGREE = 2000
+MAX_DEGREE = 1000
 """Largest number of points of a group that is looked into."""
 
 MAX_ENTRIES = 4_000_000
 """Largest order times degree of a group on more than 20 points that is given to sympy."""
 
-Rows = NDArray[np.unsignedinteger[Any]]
+MAX_COMPARISONS = 1_000_000_000
+"""How many entries may be compared to decide whether maps commute."""
+
+Rows = NDArray[np.integer[Any]]
 
 
 @dataclass(frozen=True)
@@ -33,14 +36,14 @@ class GroupFacts:
 
     Attributes:
         order: number of elements; None where it was not computed.
-        is_abelian: whether it is abelian.
+        is_abelian: whether it is abelian; None where it was not computed.
         is_solvable: whether it is solvable; None where it was not computed.
         name: "Z12", "Z2 x Z4", "S3", "A5", "D4" (of order 8) or "Q8"; None for other groups, and
             where telling would take long.
     """
 
     order: int | None
-    is_abelian: bool
+    is_abelian: bool | None
     is_solvable: bool | None
     name: str | None
 
@@ -49,7 +52,7 @@ TRIVIAL_GROUP = GroupFacts(1, True, True, "Z1")
 """The group of one element."""
 
 
-def permutation_group_facts(generators: NDArray[np.integer[Any]]) -> GroupFacts:
+def permutation_group_facts(generators: Rows) -> GroupFacts:
     """Order, structure and name of the group that permutations generate.
 
     Args:
@@ -63,24 +66,49 @@ def permutation_group_facts(generators: NDArray[np.integer[Any]]) -> GroupFacts:
     degree = moved.size
     if not degree:
         return TRIVIAL_GROUP
-    rows = np.searchsorted(moved, generators[:, moved]).astype(np.min_scalar_type(degree - 1))
-    is_abelian = all((rows[:, row] == row[rows]).all() for row in rows)
-    unknown = GroupFacts(None, is_abelian, True if is_abelian else None, None)
     if degree > MAX_DEGREE:
-        return unknown
+        return GroupFacts(None, None, None, None)
+    rows = np.searchsorted(moved, generators[:, moved]).astype(np.min_scalar_type(degree - 1))
     if degree >= 8 and contains_alternating_group(rows):
         even = all((degree - len(_cycles(row.tolist()))) % 2 == 0 for row in rows)
         letter = "A" if even else "S"
         return GroupFacts(math.factorial(degree) // (1 + even), False, False, f"{letter}{degree}")
-    elements, complete = closure(rows, MAX_ENTRIES // degree)
+    # A few letters generate the group; one that is not yet in it at least doubles it.
+    elements, complete = np.arange(degree, dtype=rows.dtype)[None], True
+    kept: list[int] = []
+    for i, row in enumerate(rows):
+        if complete and (elements == row).all(axis=1).any():
+            continue
+        kept.append(i)
+        if complete:
+            elements, complete = closure(rows[kept], MAX_ENTRIES // degree)
+    is_abelian = commute(rows[kept])
     if not complete and degree > 20:
-        return unknown
-    group = _sympy_group(rows)
+        return GroupFacts(None, is_abelian, is_abelian or None, None)
+    group = _sympy_group(rows[kept])
     order = int(group.order())
     name = _abelian_name(group) if is_abelian else None
     if complete and not is_abelian:
         name = _name(elements, order)
     return GroupFacts(order, is_abelian, bool(group.is_solvable), name)
+
+
+def commute(maps: Rows) -> bool | None:
+    """Whether any two of some maps commute; None if `MAX_COMPARISONS` did not suffice.
+
+    Args:
+        maps: maps of 0, ..., n-1 to itself, (maps, n).
+
+    Example:
+        >>> commute(np.array([[1, 2, 0], [2, 0, 1]])), commute(np.array([[1, 2, 0], [1, 0, 2]]))
+        (True, False)
+    """
+    for i, row in enumerate(maps):
+        if i * maps.size > MAX_COMPARISONS:
+            return None
+        if (maps[:, row] != row[maps]).any():
+            return False
+    return True
 
 
 def contains_alternating_group(generators: Rows, trials: int = 200) -> bool:
@@ -123,7 +151,7 @@ def contains_alternating_group(generators: Rows, trials: int = 200) -> bool:
 
 
 def closure(generators: Rows, limit: int, deadline: float = math.inf) -> tuple[Rows, bool]:
-    """Distinct products of maps, by the number of factors, and whether these are all.
+    """Distinct products of maps, in shortlex order of their factors, and whether these are all.
 
     Args:
         generators: maps of 0, ..., n-1 to itself, (generators, n).
@@ -160,14 +188,7 @@ def closure(generators: Rows, limit: int, deadline: float = math.inf) -> tuple[R
 def _sympy_group(rows: Rows) -> PermutationGroup:
     from sympy.combinatorics import Permutation, PermutationGroup
 
-    # Few generators keep sympy fast, and at most log2(order) of them are needed.
-    kept, group = [], PermutationGroup([Permutation(rows.shape[1] - 1)])
-    for row in rows:
-        permutation = Permutation(row.tolist())
-        if not group.contains(permutation):
-            kept.append(permutation)
-            group = PermutationGroup(kept)
-    return group
+    return PermutationGroup([Permutation(row.tolist()) for row in rows])
 
 
 def _abelian_name(group: PermutationGroup) -> str:
@@ -184,7 +205,7 @@ def _name(elements: Rows, order: int) -> str | None:
     J. Bi 1992).  A group of order 2m with an element of order m and only involutions outside the
     subgroup that it generates is dihedral.
     """
-    orders = Counter(_orders(elements).tolist())
+    orders = Counter(math.lcm(*_cycles(element)) for element in elements.tolist())
     n = next(n for n in range(order) if math.factorial(n) >= order)
     for letter, even in ("S", False), ("A", True):
         if order == math.factorial(n) // (1 + even) and set(orders) == _cycle_orders(n, even):
@@ -206,18 +227,6 @@ def _cycles(permutation: list[int]) -> list[int]:
         if length:
             lengths.append(length)
     return lengths
-
-
-def _orders(permutations: Rows) -> NDArray[np.int64]:
-    """Order of every permutation, (permutations,)."""
-    order = np.zeros(len(permutations), np.int64)
-    open_, power, k = np.arange(len(permutations)), permutations, 1
-    while open_.size:
-        done = (power == np.arange(power.shape[1])).all(axis=1)
-        order[open_[done]] = k
-        open_ = open_[~done]
-        power, k = np.take_along_axis(permutations[open_], power[~done], axis=1), k + 1
-    return order
 
 
 def _cycle_orders(n: int, even: bool) -> set[int]:

@@ -211,7 +211,7 @@ def bounded_dyck(depth: int, kinds: int = 1) -> Automaton:
     delta = np.full((2 * kinds, n + 1), n)
     for kind in range(kinds):
         child = kinds * stack + 1 + kind
-        delta[2 * kind, :n] = np.where(child < n, child, n)
+        delta[2 * kind, :n] = np.minimum(child, n)
         delta[2 * kind + 1, child[child < n]] = stack[child < n]
     letters = "()[]{}<>"[: 2 * kinds]
     return Automaton.from_table(delta, accepting=[0], letters=letters)

@@ -12,18 +12,22 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lrnn_theory.automaton import Automaton
-from lrnn_theory.groups import TRIVIAL_GROUP, GroupFacts, closure, permutation_group_facts
+from lrnn_theory.groups import (
+    TRIVIAL_GROUP,
+    GroupFacts,
+    Rows,
+    closure,
+    commute,
+    permutation_group_facts,
+)
 
 MAX_ENTRIES = 16_000_000
 """Largest number of entries (elements x states) of an enumeration."""
-
-Rows = NDArray[np.unsignedinteger[Any]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +35,8 @@ class TransitionMonoid:
     """A transition monoid, or the part of it that was enumerated.
 
     Attributes:
-        elements: distinct maps in breadth-first order, the identity first, (elements, states).
+        elements: distinct maps in shortlex order of their words, the identity first, (elements,
+            states).
         generators: the distinct maps of the letters, (generators, states).
         complete: whether `elements` is the whole monoid.
 
@@ -53,17 +58,18 @@ class TransitionMonoid:
     @property
     def is_group(self) -> bool:
         """Whether it is a group: every letter permutes the states."""
-        return bool((np.sort(self.generators) == np.arange(self.generators.shape[1])).all())
+        return bool(_permute(self.generators).all())
 
-    @property
-    def is_commutative(self) -> bool:
-        """Whether any two letters commute."""
-        g = self.generators
-        return all((g[:, row] == row[g]).all() for row in g)
+    @cached_property
+    def is_commutative(self) -> bool | None:
+        """Whether any two letters commute; None if there are too many to tell."""
+        return commute(self.generators)
 
     @cached_property
     def idempotents(self) -> int | None:
         """Number of elements with e e = e; None if the enumeration is not complete."""
+        if self.is_group:
+            return 1
         if not self.complete:
             return None
         return sum(int((_compose(x, x) == x).all(axis=1).sum()) for x in self._blocks())
@@ -95,7 +101,7 @@ class TransitionMonoid:
         """
         if not self.complete:
             return None
-        found: dict[bytes, list[NDArray[np.unsignedinteger[Any]]]] = {}
+        found: dict[bytes, list[Rows]] = {}
         for x in self._blocks():
             image = _images(x)
             # x is in a subgroup exactly if it is injective on its image; the idempotent e then
@@ -119,17 +125,21 @@ class TransitionMonoid:
     @cached_property
     def largest_group(self) -> GroupFacts | None:
         """The largest group in it, all of it if `is_group`; None if not known."""
-        if self.is_group:
-            return permutation_group_facts(self.generators)
         if self.is_aperiodic:
             return TRIVIAL_GROUP
+        if self.is_group:
+            return permutation_group_facts(self.generators)
         return permutation_group_facts(self.subgroups[0]) if self.subgroups else None
 
     @cached_property
     def is_solvable(self) -> bool | None:
         """Whether every group in it is solvable; None if not known."""
-        if self.is_group or self.is_aperiodic:
-            return self.largest_group.is_solvable if self.largest_group else None
+        if self.is_commutative or self.is_aperiodic:
+            return True
+        permuting = self.generators[_permute(self.generators)]
+        group = permutation_group_facts(permuting)
+        if self.is_group or group.is_solvable is False:
+            return group.is_solvable
         if self.subgroups is None:
             return None
         # The smallest group that is not solvable is A5, of order 60.
@@ -178,6 +188,11 @@ def transition_monoid(
 def _compose(first: Rows, then: Rows) -> Rows:
     """Row by row, the map q -> then(first(q))."""
     return np.take_along_axis(then, first, axis=1)
+
+
+def _permute(maps: Rows) -> NDArray[np.bool_]:
+    """Which maps are permutations, (maps,)."""
+    return np.all(_images(maps), axis=1)
 
 
 def _images(maps: Rows) -> NDArray[np.bool_]:

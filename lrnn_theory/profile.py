@@ -11,7 +11,7 @@ from lrnn_theory.groups import TRIVIAL_GROUP, GroupFacts
 from lrnn_theory.monoid import transition_monoid
 from lrnn_theory.table import shown
 
-QUICK = Budget(contexts=20_000, entries=1_000_000)
+QUICK = Budget(contexts=20_000, work=4_000_000)
 """Budget of the cascade in a profile: about half a second."""
 
 
@@ -25,11 +25,11 @@ class Profile:
         letters: number of letters.
         letter_classes: number of letters that act or answer differently in the minimal automaton.
         minimal_states: number of states of the minimal automaton.
-        monoid_size: number of elements of the transition monoid; None if it was not enumerated.
-        monoid_enumerated: number of elements seen: the size is greater if that is None.
-        idempotents: number of idempotents of the monoid; None if it was not enumerated.
+        monoid_size: number of elements of the transition monoid; None if not known.
+        monoid_enumerated: number of elements seen; the size is greater if that is None.
+        idempotents: number of idempotents of the monoid; None if not known.
         is_group: whether the monoid is a group.
-        is_commutative: whether the monoid is commutative.
+        is_commutative: whether the monoid is commutative; None if not known.
         is_aperiodic: whether its groups are trivial; for a DFA, whether the language is star-free.
             None if not known.
         is_solvable: whether its groups are solvable; None if not known.
@@ -52,7 +52,7 @@ class Profile:
     monoid_enumerated: int
     idempotents: int | None
     is_group: bool
-    is_commutative: bool
+    is_commutative: bool | None
     is_aperiodic: bool | None
     is_solvable: bool | None
     largest_group: GroupFacts | None
@@ -92,7 +92,8 @@ class Profile:
         if self.monoid_size is None:
             return f"not enumerated: more than {self.monoid_enumerated} elements{group}"
         idempotents = "" if self.is_group else f", {self.idempotents} idempotent"
-        return f"{self.monoid_size} element{'s' * (self.monoid_size != 1)}{idempotents}{group}"
+        plural = "s" if self.monoid_size > 1 else ""
+        return f"{_number(self.monoid_size)} element{plural}{idempotents}{group}"
 
 
 def _answer(value: bool | None) -> str:
@@ -100,13 +101,15 @@ def _answer(value: bool | None) -> str:
 
 
 def _group(group: GroupFacts | None) -> str:
-    if group is None:
+    if group is None or group.order is None:
         return "not known"
-    if group.order is None:
-        return "order not computed"
-    digits = str(group.order)
-    order = digits if len(digits) <= 15 else f"about 10^{len(digits) - 1}"
-    return f"order {order}" if group.name is None else f"{group.name} (order {order})"
+    order = f"order {_number(group.order)}"
+    return order if group.name is None else f"{group.name} ({order})"
+
+
+def _number(n: int) -> str:
+    digits = str(n)
+    return digits if len(digits) <= 15 else f"about 10^{len(digits) - 1}"
 
 
 def analyze(
@@ -149,6 +152,10 @@ def analyze(
     aperiodic = monoid.is_aperiodic
     if aperiodic is None:
         aperiodic = is_aperiodic(minimal, budget)
+    group = TRIVIAL_GROUP if aperiodic else monoid.largest_group
+    size = monoid.size if monoid.complete else None
+    if monoid.is_group and group is not None:
+        size = group.order
     cascade = decompose(minimal, budget=budget).statistics
     return Profile(
         kind=automaton.kind,
@@ -156,14 +163,14 @@ def analyze(
         letters=automaton.n_letters,
         letter_classes=minimal.n_letters,
         minimal_states=minimal.n_states,
-        monoid_size=monoid.size if monoid.complete else None,
+        monoid_size=size,
         monoid_enumerated=monoid.size,
         idempotents=monoid.idempotents,
         is_group=monoid.is_group,
         is_commutative=monoid.is_commutative,
         is_aperiodic=aperiodic,
         is_solvable=True if aperiodic else monoid.is_solvable,
-        largest_group=TRIVIAL_GROUP if aperiodic else monoid.largest_group,
+        largest_group=group,
         cascade_sizes=cascade.sizes,
         cascade_contexts=cascade.contexts,
         cascade_transpositions=cascade.transpositions,

@@ -1,10 +1,5 @@
 r"""Regular expressions in Python's `re` syntax, as total DFA tables with `fullmatch` semantics.
 
-A pattern becomes a hash-consed term, and a state of the automaton is a set of the term's partial
-derivatives (Antimirov 1996): a counted repetition is a counter and is never written out.
-Characters that no part of the pattern tells apart are handled together (Owens, Reppy and Turon
-2009).
-
 Supported: literals, `.`, classes, `\d \w \s \D \W \S` (ASCII), `* + ? {m} {m,} {,n} {m,n}` and
 their lazy forms, `|`, groups with or without a name, `\t \n \r \f \v \a`, octal codes such as
 `\0`, `\xhh \uhhhh \Uhhhhhhhh`, escaped punctuation, and the anchors `^ $ \A \Z` where a word can
@@ -15,26 +10,26 @@ from __future__ import annotations
 
 import re
 import sys
-from bisect import bisect_left, bisect_right
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from functools import cache
+from collections.abc import Iterable
 from math import inf
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lrnn_theory.derivatives import (
+    EMPTY,
+    Ranges,
+    Terms,
+    charset,
+    complement,
+    determinise,
+    is_single,
+    union,
+)
+
 MAX_DEPTH = 100
 """Deepest accepted nesting of groups."""
-
-MAX_TABLE_ENTRIES = 50_000_000
-"""Largest accepted number of letters times states, before minimisation (200 MB)."""
-
-VISITS_PER_STATE = 50
-"""Derivatives that the construction may look at for each of `max_states`, on average."""
-
-Ranges = tuple[tuple[int, int], ...]  # of code points: inclusive, disjoint, increasing
 
 
 class RegexTable(NamedTuple):
@@ -86,7 +81,7 @@ def regex_table(
     if not isinstance(pattern, str):
         raise TypeError(f"Argument 'pattern' must be a string, not {pattern!r}.")
     codes = None if alphabet is None else _check_alphabet(alphabet)
-    terms = _Terms()
+    terms = Terms()
     parser = _Parser(pattern, terms, codes)
     root = parser.parse()
     if terms.positions[root] > max_positions:
@@ -96,10 +91,11 @@ def regex_table(
             f"repetition written out); raise max_positions for more",
         )
     if codes is None:
-        codes = [c for low, high in _union(parser.named) for c in range(low, high + 1)]
+        codes = [c for low, high in union(parser.named) for c in range(low, high + 1)]
     if not codes:
         raise _error(pattern, "names no character to take as a letter; pass alphabet='...'")
-    return _determinise(pattern, terms, root, codes, max_states)
+    delta, accepting = determinise(terms, root, codes, max_states, _subject(pattern))
+    return RegexTable(delta, 0, accepting, tuple(map(chr, codes)))
 
 
 def _check_alphabet(alphabet: Iterable[str]) -> list[int]:
@@ -125,253 +121,25 @@ def _check_alphabet(alphabet: Iterable[str]) -> list[int]:
 
 
 def _error(pattern: str, text: str) -> ValueError:
-    shown = pattern if len(pattern) <= 60 else pattern[:57] + "..."
-    return ValueError(f"Regex {shown!r} {text}.")
+    return ValueError(f"{_subject(pattern)} {text}.")
 
 
-# -------------------------------------------------------------------- sets of characters
-
-
-def _union(ranges: Iterable[tuple[int, int]]) -> Ranges:
-    merged: list[tuple[int, int]] = []
-    for low, high in sorted(ranges):
-        if merged and low <= merged[-1][1] + 1:
-            merged[-1] = (merged[-1][0], max(high, merged[-1][1]))
-        else:
-            merged.append((low, high))
-    return tuple(merged)
-
-
-def _complement(ranges: Ranges) -> Ranges:
-    starts = [0, *(high + 1 for _, high in ranges)]
-    ends = [*(low - 1 for low, _ in ranges), sys.maxunicode]
-    return tuple((low, high) for low, high in zip(starts, ends, strict=True) if low <= high)
-
-
-def _chars(text: str) -> Ranges:
-    return _union((ord(c), ord(c)) for c in text)
-
-
-def _is_single(ranges: Ranges) -> bool:
-    return len(ranges) == 1 and ranges[0][0] == ranges[0][1]
-
-
-_DIGITS = _chars("0123456789")
-_WORD = _union([*_DIGITS, (ord("A"), ord("Z")), (ord("a"), ord("z")), *_chars("_")])
-_SPACE = _chars(" \t\n\r\f\v")
-_DOT = _complement(_chars("\n"))
-_ESCAPES = {
-    "d": _DIGITS, "w": _WORD, "s": _SPACE,
-    "D": _complement(_DIGITS), "W": _complement(_WORD), "S": _complement(_SPACE),
-    **{name: _chars(c) for name, c in zip("tnrfva", "\t\n\r\f\v\a", strict=True)},
-}  # fmt: skip
-
-
-# -------------------------------------------------------------------- terms
-
-_EMPTY = 0
-
-
-class _Terms:
-    """Regular expressions by number: equal ones have equal numbers, the empty word has 0.
-
-    A shape is `("empty",)`, `("chars", ranges)`, `("cat", head, tail)` where the head is no "cat",
-    `("alt", *branches)` or `("repeat", body, low, high)`.
-    """
-
-    def __init__(self) -> None:
-        self.shape: list[tuple[Any, ...]] = []
-        self.nullable: list[bool] = []  # whether the term matches the empty word
-        self.positions: list[float] = []  # "chars" in it, with every repetition written out
-        self._number: dict[tuple[Any, ...], int] = {}
-        self._cats: dict[tuple[int, int], int] = {}
-        self._steps: dict[int, tuple[tuple[int, int], ...]] = {}
-        self._add(("empty",), True, 0)
-
-    def _add(self, shape: tuple[Any, ...], nullable: bool, positions: float) -> int:
-        if shape not in self._number:
-            self._number[shape] = len(self.shape)
-            self.shape.append(shape)
-            self.nullable.append(nullable)
-            self.positions.append(positions)
-        return self._number[shape]
-
-    def chars(self, ranges: Ranges) -> int:
-        """One character of `ranges`."""
-        return self._add(("chars", ranges), False, 1)
-
-    def alt(self, branches: Iterable[int]) -> int:
-        """The union of the branches."""
-        unique = tuple(dict.fromkeys(branches))
-        if len(unique) == 1:
-            return unique[0]
-        nullable = any(self.nullable[t] for t in unique)
-        return self._add(("alt", *unique), nullable, sum(self.positions[t] for t in unique))
-
-    def repeat(self, body: int, low: int, high: float) -> int:
-        """From `low` to `high` copies of `body`, where `high` may be infinite."""
-        if body == _EMPTY or high == 0:
-            return _EMPTY
-        if low == high == 1:
-            return body
-        if self.nullable[body]:
-            low = 0
-        copies = max(low, 1) if high == inf else high
-        return self._add(("repeat", body, low, high), low == 0, copies * self.positions[body])
-
-    def cat(self, left: int, right: int) -> int:
-        """`left` followed by `right`, bracketed to the right."""
-        if right == _EMPTY:
-            return left
-        pending = []
-        while left != _EMPTY and (left, right) not in self._cats:
-            pending.append(left)
-            left = self.split(left)[1]
-        term = right if left == _EMPTY else self._cats[left, right]
-        for left in reversed(pending):
-            head = self.split(left)[0]
-            nullable = self.nullable[head] and self.nullable[term]
-            positions = self.positions[head] + self.positions[term]
-            term = self._cats[left, right] = self._add(("cat", head, term), nullable, positions)
-        return term
-
-    def split(self, term: int) -> tuple[int, int]:
-        """The first factor of a concatenation, and the rest."""
-        shape = self.shape[term]
-        return (shape[1], shape[2]) if shape[0] == "cat" else (term, _EMPTY)
-
-    def steps(self, term: int) -> tuple[tuple[int, int], ...]:
-        """Antimirov's linear form: "chars" that can be read first, each with what may follow."""
-        if term not in self._steps:
-            steps: dict[tuple[int, int], None] = {}
-            rest = term
-            while rest != _EMPTY:
-                head, rest = self.split(rest)
-                for chars, residual in self._steps_of_head(head):
-                    steps[chars, self.cat(residual, rest)] = None
-                if not self.nullable[head]:
-                    break
-            self._steps[term] = tuple(steps)
-        return self._steps[term]
-
-    def _steps_of_head(self, head: int) -> Iterator[tuple[int, int]]:
-        match self.shape[head]:
-            case ("chars", _):
-                yield head, _EMPTY
-            case ("alt", *branches):
-                for branch in branches:
-                    yield from self.steps(branch)
-            case ("repeat", body, low, high):
-                others = self.repeat(body, max(low - 1, 0), high - 1)
-                for chars, residual in self.steps(body):
-                    yield chars, self.cat(residual, others)
-
-    def widest(self, terms: Iterable[int]) -> frozenset[int]:
-        """The terms, without most of those whose words another of them has too.
-
-        r{i,j}s contains r{m,n}s if i <= m and n <= j, and rs contains s if r matches the empty
-        word.  This keeps `.*a.{0,30}`, and patterns with many optional parts, small.
-        """
-        contained: set[int] = set()
-        counted: defaultdict[tuple[int, int], list[tuple[int, float, int]]] = defaultdict(list)
-        for term in terms:
-            head, rest = self.split(term)
-            if self.shape[head][0] == "repeat":
-                _, body, low, high = self.shape[head]
-                counted[body, rest].append((low, -high, term))
-            while head != _EMPTY and self.nullable[head] and rest not in contained:
-                contained.add(rest)
-                head, rest = self.split(rest)
-        for group in counted.values():
-            widest = 0.0
-            for _, minus_high, term in sorted(group):
-                if minus_high < widest:
-                    widest = minus_high
-                else:
-                    contained.add(term)
-        return frozenset(terms) - contained
-
-
-# -------------------------------------------------------------------- subset construction
-
-
-def _letter_classes(charsets: Iterable[Ranges], codes: Sequence[int]) -> NDArray[np.int64]:
-    """A number for every letter, equal for letters that lie in the same sets; shape (letters,)."""
-    toggled: defaultdict[int, int] = defaultdict(int, {0: 0})
-    for k, ranges in enumerate(charsets):
-        for first, last in _spans(ranges, codes):
-            toggled[first] ^= 1 << k
-            toggled[last] ^= 1 << k
-    starts = sorted(toggled.keys() - {len(codes)})
-    classes: dict[int, int] = {}
-    inside, labels = 0, []
-    for start in starts:
-        inside ^= toggled[start]  # the bit mask of the sets that hold the letters from here on
-        labels.append(classes.setdefault(inside, len(classes)))
-    return np.repeat(labels, np.diff([*starts, len(codes)]))
-
-
-def _spans(ranges: Ranges, codes: Sequence[int]) -> list[tuple[int, int]]:
-    return [(bisect_left(codes, low), bisect_right(codes, high)) for low, high in ranges]
-
-
-def _determinise(
-    pattern: str, terms: _Terms, root: int, codes: Sequence[int], max_states: int
-) -> RegexTable:
-    charsets = {t: shape[1] for t, shape in enumerate(terms.shape) if shape[0] == "chars"}
-    letter_class = _letter_classes(charsets.values(), codes)
-    n_classes = int(letter_class.max()) + 1
-
-    @cache
-    def classes(chars: int) -> list[int]:
-        spans = _spans(charsets[chars], codes)
-        return sorted({c for i, j in spans for c in np.unique(letter_class[i:j]).tolist()})
-
-    limit = min(max_states, MAX_TABLE_ENTRIES // len(codes))
-    visits = 0
-    index: dict[frozenset[int], int] = {}
-    states: list[frozenset[int]] = []
-    rows = []
-
-    def number(state: frozenset[int]) -> int:
-        if state not in index:
-            if len(states) >= limit:
-                raise _error(
-                    pattern,
-                    f"needs more than {limit} states over {len(codes)} letters before "
-                    f"minimisation; raise max_states (or regex.MAX_TABLE_ENTRIES) for more",
-                )
-            index[state] = len(states)
-            states.append(state)
-        return index[state]
-
-    number(frozenset([root]))
-    for state in states:
-        targets: defaultdict[int, set[int]] = defaultdict(set)
-        for chars, residual in (step for term in state for step in terms.steps(term)):
-            for c in classes(chars):
-                targets[c].add(residual)
-            visits += 1 + len(classes(chars))
-            if visits > VISITS_PER_STATE * max_states:
-                raise _error(
-                    pattern,
-                    f"needs more than {VISITS_PER_STATE * max_states} derivatives; raise "
-                    f"max_states ({VISITS_PER_STATE} derivatives for each state) for more",
-                )
-        sink = number(frozenset()) if len(targets) < n_classes else -1
-        row = np.full(n_classes, sink, np.int32)
-        for c, target in targets.items():
-            row[c] = number(terms.widest(target))
-        rows.append(row)
-    return RegexTable(
-        delta=np.array(rows).T[letter_class],
-        initial=0,
-        accepting=np.array([any(terms.nullable[t] for t in state) for state in states]),
-        letters=tuple(map(chr, codes)),
-    )
+def _subject(pattern: str) -> str:
+    return "Regex " + repr(pattern if len(pattern) <= 60 else pattern[:57] + "...")
 
 
 # -------------------------------------------------------------------- syntax
+
+_DIGITS = charset("0123456789")
+_WORD = union([*_DIGITS, (ord("A"), ord("Z")), (ord("a"), ord("z")), *charset("_")])
+_SPACE = charset(" \t\n\r\f\v")
+_DOT = complement(charset("\n"))
+_ESCAPES = {
+    "d": _DIGITS, "w": _WORD, "s": _SPACE,
+    "D": complement(_DIGITS), "W": complement(_WORD), "S": complement(_SPACE),
+    **{name: charset(c) for name, c in zip("tnrfva", "\t\n\r\f\v\a", strict=True)},
+}  # fmt: skip
+
 
 _QUANTIFIER = re.compile(r"(?:[*+?]|\{(?!\})([0-9]*)(,?)([0-9]*)\})([?+]?)")
 _ANCHOR = re.compile(r"(\^|\\A)|\$|\\Z")
@@ -411,7 +179,7 @@ class _Piece(NamedTuple):
 class _Parser:
     """Recursive descent over a pattern; `named` collects the characters that it names."""
 
-    def __init__(self, pattern: str, terms: _Terms, codes: Iterable[int] | None) -> None:
+    def __init__(self, pattern: str, terms: Terms, codes: Iterable[int] | None) -> None:
         self.pattern = pattern
         self.terms = terms
         self.letters = None if codes is None else frozenset(codes)
@@ -460,12 +228,12 @@ class _Parser:
             # Only the empty word may stand before a '^' or after a '$'.
             if terms and piece.begin >= 0:
                 raise self._misplaced(piece.begin)
-            if piece.term != _EMPTY:
+            if piece.term != EMPTY:
                 if end >= 0:
                     raise self._misplaced(end)
                 terms.append(piece.term)
             begin, end = max(begin, piece.begin), max(end, piece.end)
-        term = _EMPTY
+        term = EMPTY
         for head in reversed(terms):
             term = self.terms.cat(head, term)
         return _Piece(term, begin, end)
@@ -504,17 +272,17 @@ class _Parser:
             return self._group(depth)
         if anchor := _ANCHOR.match(self.pattern, start):
             self.at = anchor.end()
-            return _Piece(_EMPTY, begin=start) if anchor[1] else _Piece(_EMPTY, end=start)
+            return _Piece(EMPTY, begin=start) if anchor[1] else _Piece(EMPTY, end=start)
         if first == ".":
             self.at += 1
             return _Piece(self.terms.chars(_DOT))
         ranges = self._class() if first == "[" else self._character(_OCTAL)
-        if first != "[" and _is_single(ranges) and self.letters is not None:
+        if first != "[" and is_single(ranges) and self.letters is not None:
             code = ranges[0][0]
             if code not in self.letters:
                 more = ", which is not a letter of the alphabet"
                 raise self._error(f"has {chr(code)!r}", start, more)
-        leaves_out = ranges and ranges[-1][1] == sys.maxunicode and not _is_single(ranges)
+        leaves_out = ranges and ranges[-1][1] == sys.maxunicode and not is_single(ranges)
         if not leaves_out:
             self.named += ranges
         return _Piece(self.terms.chars(ranges))
@@ -549,37 +317,37 @@ class _Parser:
             if self._next("-") and not self._next("-]"):
                 self.at += 1
                 high = self._member(start)
-                if not (_is_single(low) and _is_single(high) and low <= high):
+                if not (is_single(low) and is_single(high) and low <= high):
                     shown = self.pattern[low_at : self.at]
                     raise self._error(f"has a bad range {shown!r}", low_at)
                 low = ((low[0][0], high[0][0]),)
             members += low
         self.at += 1
-        ranges = _union(members)
-        return _complement(ranges) if self.pattern[first - 1] == "^" else ranges
+        ranges = union(members)
+        return complement(ranges) if self.pattern[first - 1] == "^" else ranges
 
     def _member(self, start: int) -> Ranges:
         if self.at == len(self.pattern):
             raise self._error("has an unbalanced '['", start)
         if self._next(r"\b"):
             self.at += 2
-            return _chars("\b")
+            return charset("\b")
         return self._character(_OCTAL_IN_CLASS)
 
     def _character(self, octal: re.Pattern[str]) -> Ranges:
         start = self.at
         if not self._next("\\"):
             self.at += 1
-            return _chars(self.pattern[start])
+            return charset(self.pattern[start])
         for code, base in ((_HEX, 16), (octal, 8)):
             if found := code.match(self.pattern, start):
                 self.at = found.end()
-                return _chars(chr(int(found[found.lastindex or 0], base)))
+                return charset(chr(int(found[found.lastindex or 0], base)))
         name = self.pattern[start + 1 : start + 2]
         if name not in _ESCAPES and (not name or (name.isascii() and name.isalnum())):
             raise self._unsupported(start)
         self.at += 2
-        return _ESCAPES.get(name) or _chars(name)
+        return _ESCAPES.get(name) or charset(name)
 
 
 def _count(digits: str) -> int:

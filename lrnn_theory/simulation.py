@@ -14,8 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from lrnn_theory.cover import Level
-from lrnn_theory.exclusion import elements
+from lrnn_theory.cover import Level, letter_images
 
 Indices = NDArray[np.int64]
 _NOWHERE = np.iinfo(np.int64).max
@@ -58,20 +57,7 @@ def check_wiring(
             )
         except ValueError as error:
             raise ValueError(f"Level {number}: {error}") from None
-    targets = delta.tolist()
-    images: dict[tuple[int, int], int] = {}
-    meaning: dict[int, int] = {}
-    for c in np.flatnonzero(letter >= 0).tolist():
-        before, a, after = contexts[c]
-        if a != letter[c] or not 0 < before < 1 << delta.shape[1]:
-            raise ValueError(f"Final context {c} must be of letter {letter[c]}: {contexts[c]}.")
-        if (before, a) not in images:
-            images[before, a] = sum({1 << targets[a][q] for q in elements(before)})
-        if images[before, a] & ~after:
-            raise ValueError(f"Final context {c} contradicts the transitions: {contexts[c]}.")
-        for node, states in ((int(old[c]), before), (int(new[c]), after)):
-            if meaning.setdefault(node, states) != states:
-                raise ValueError(f"Final context {c} contradicts others on what coordinates mean.")
+    _check_meaning(delta, contexts, letter, old, new)
 
 
 def _check_tables(level: Level, n_contexts: int, coordinate: int, n_next: int) -> None:
@@ -136,3 +122,36 @@ def _next_nodes(
     names, index = np.unique(node, return_inverse=True)
     first = int(pair_node[start * level.size + coordinate])
     return next_letter, index[:n_next], index[n_next:], int(np.searchsorted(names, first))
+
+
+def _check_meaning(
+    delta: NDArray[np.int32],
+    contexts: Sequence[tuple[int, int, int]],
+    letter: Indices,
+    old: Indices,
+    new: Indices,
+) -> None:
+    """Check that final contexts follow the transitions, and that nodes determine their sets."""
+    n_states = delta.shape[1]
+    meaning: dict[int, int] = {}
+    number: dict[int, int] = {}
+    live = np.flatnonzero(letter >= 0)
+    for c in live.tolist():
+        before, a, after = contexts[c]
+        if a != letter[c] or not all(0 < states < 1 << n_states for states in (before, after)):
+            raise ValueError(f"Final context {c} must be of letter {letter[c]}: {contexts[c]}.")
+        for node, states in ((int(old[c]), before), (int(new[c]), after)):
+            number.setdefault(states, len(number))
+            if meaning.setdefault(node, states) != states:
+                raise ValueError(f"Final context {c} contradicts others on what coordinates mean.")
+    n_bytes = (n_states + 7) // 8
+    packed = b"".join(states.to_bytes(n_bytes, "little") for states in number)
+    rows = np.frombuffer(packed, np.uint8).reshape(-1, n_bytes)
+    sets = np.unpackbits(rows, axis=1, count=n_states, bitorder="little").astype(np.bool_)
+    before = [number[contexts[c][0]] for c in live.tolist()]
+    after = [number[contexts[c][2]] for c in live.tolist()]
+    reached = letter_images(delta, sets)[before, letter[live], :n_states]
+    wrong = np.flatnonzero((reached & ~sets[after]).any(axis=1))
+    if wrong.size:
+        c = int(live[wrong[0]])
+        raise ValueError(f"Final context {c} contradicts the transitions: {contexts[c]}.")

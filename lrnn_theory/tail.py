@@ -8,6 +8,7 @@ are first met.  The layers are one-hot register layers (`lrnn_theory.onehot.regi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -147,6 +148,14 @@ class TailTables:
             found = self._number(depth + 1, finer)
             self.next[depth][key] = found
         return found
+
+    def walk(self, context: int, coordinates: Sequence[int]) -> tuple[list[int], int]:
+        """The new coordinates of all levels after a letter, and the output."""
+        moved = []
+        for depth, p in enumerate(map(int, coordinates)):
+            moved.append(self.actions[depth][self.action[depth][context]][p])
+            context = self.below(depth, context, p)
+        return moved, self.outputs[context]
 
     def _number(self, depth: int, context: Context) -> int:
         numbers = self._numbers[depth]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from threading import Timer
@@ -66,6 +67,11 @@ def count(k: int, unit: str) -> str:
     return f"{k} {unit}" if k == 1 else f"{k:,} {unit}s"
 
 
+def wrapped(line: str) -> str:
+    """A long line in several, under a first column of twelve characters."""
+    return textwrap.fill(line, 88, subsequent_indent=" " * 12)
+
+
 def automaton_facts(automaton: Automaton) -> dict[str, Any]:
     """The size of an automaton as plain data."""
     return {
@@ -97,7 +103,8 @@ def lrnn_text(lrnn: LRNN) -> str:
     widths = " + ".join(map(str, lrnn.widths)) or "0"
     factors = lrnn.max_factors
     matrices = "dense matrices" if factors is None else f"at most {count(factors, 'factor')}"
-    return f"{lrnn.construction or 'custom'}: {count(lrnn.n_layers, 'layer')}, n = {widths}, {matrices}"
+    layers = count(lrnn.n_layers, "layer")
+    return f"{lrnn.construction or 'custom'}: {layers}, n = {widths}, {matrices}"
 
 
 def verdict_name(verdict: Verdict) -> str:

@@ -1,31 +1,25 @@
-"""What the command line reads: automata by regex, file or name, and files of words."""
+"""SOURCE arguments: automata by regex, by file, or by name."""
 
 from __future__ import annotations
 
 import difflib
 import inspect
 import re
-import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
-from lrnn_theory import languages, textfile
+from lrnn_theory import languages
 from lrnn_theory.automaton import Automaton
-from lrnn_theory.words import encode_word
 
-_DOT, _JSON = (".dot", ".gv"), (".json",)
+Kind = Literal["dot", "json", "name", "weights", "regex"]
+_SUFFIXES: dict[str, Kind] = {
+    ".dot": "dot",
+    ".gv": "dot",
+    ".json": "json",
+    ".safetensors": "weights",
+}
 _CALL = re.compile(r"@(\w*)(?:\(([^()]*)\))?")
-
-
-class Word(NamedTuple):
-    """A word of a file: its line as it stands there, and its letter indices, (time,)."""
-
-    text: str
-    indices: NDArray[np.int64]
 
 
 def read_automaton(
@@ -46,27 +40,31 @@ def read_automaton(
         >>> read_automaton("@mod(3)")
         <Automaton dfa: 3 states, 1 letter>
     """
-    suffix = Path(source).suffix.lower()
-    if sink and suffix not in _DOT:
+    kind = source_kind(source)
+    if sink and kind != "dot":
         raise ValueError(f"Option '--sink' is for a .dot file, not for {source!r}.")
-    if suffix in _DOT:
-        return Automaton.from_dot(source, sink=sink)
-    if suffix in _JSON:
-        return Automaton.from_json(Path(source))
-    if suffix == ".safetensors":
-        raise ValueError(
-            f"Argument 'SOURCE' must be a regex, an automaton file or @NAME, "
-            f"not the weight file {source!r}."
-        )
-    if source.startswith("@"):
-        return _named(source)
+    if alphabet is not None and kind != "regex":
+        raise ValueError(f"Option '--alphabet' is for a regex, not for {source!r}.")
+    match kind:
+        case "dot":
+            return Automaton.from_dot(source, sink=sink)
+        case "json":
+            return Automaton.from_json(Path(source))
+        case "name":
+            return _named(source)
+        case "weights":
+            raise ValueError(
+                f"Argument 'SOURCE' must be a regex, an automaton file or @NAME, "
+                f"not the weight file {source!r}."
+            )
     return Automaton.from_regex(source, alphabet)
 
 
-def is_regex(source: str) -> bool:
-    """Whether `read_automaton` takes a SOURCE for a regular expression."""
-    suffix = Path(source).suffix.lower()
-    return suffix not in (*_DOT, *_JSON, ".safetensors") and not source.startswith("@")
+def source_kind(source: str) -> Kind:
+    """How `read_automaton` takes a SOURCE: by its first character or its suffix."""
+    if source.startswith("@"):
+        return "name"
+    return _SUFFIXES.get(Path(source).suffix.lower(), "regex")
 
 
 def _named(source: str) -> Automaton:
@@ -78,18 +76,20 @@ def _named(source: str) -> Automaton:
         return languages.BESTIARY[name]()
     families = _families()
     if name not in families:
-        known = [*languages.BESTIARY, *families]
-        near = difflib.get_close_matches(name, known, n=3) or languages.BESTIARY
-        raise ValueError(
-            f"Argument 'SOURCE' names no machine: expected one of {' '.join(f'@{n}' for n in near)}, "
-            f"not {source!r}."
-        )
+        known = dict.fromkeys([*languages.BESTIARY, *families])
+        near = difflib.get_close_matches(name, known) or languages.BESTIARY
+        expected = " ".join(f"@{n}" for n in near)
+        raise ValueError(f"Argument 'SOURCE' must be a machine such as {expected}, not {source!r}.")
+    family = families[name]
     given = [text.strip() for text in (arguments or "").split(",") if text.strip()]
     try:
-        inspect.signature(families[name]).bind(*given)
+        bound = inspect.signature(family).bind(*given)
     except TypeError as error:
         raise ValueError(f"Argument 'SOURCE' must fit {name}, not {source!r}: {error}.") from None
-    return families[name](*(int(x) if re.fullmatch(r"-?\d{1,18}", x) else x for x in given))
+    for key, text in bound.arguments.items():
+        if family.__annotations__[key] == "int" and re.fullmatch(r"-?\d{1,18}", text):
+            bound.arguments[key] = int(text)  # what is no number is for the family to refuse
+    return family(*bound.args)
 
 
 def _families() -> dict[str, Callable[..., Automaton]]:
@@ -106,28 +106,3 @@ def _families() -> dict[str, Callable[..., Automaton]]:
 def machine_names() -> list[str]:
     """`@` and every name of the bestiary, for completion."""
     return [f"@{name}" for name in languages.BESTIARY]
-
-
-def read_words(path: str, letters: Sequence[str]) -> list[Word]:
-    """The words of a file, one a line; `-` is standard input.
-
-    A line is a word in the sense of `words.encode_word`: a plain string if every character of it
-    is a letter, otherwise letters separated by spaces.  An empty line is the empty word.
-
-    Raises:
-        ValueError: if the file cannot be read, or a letter is unknown; the line is named.
-    """
-    text = sys.stdin.read() if path == "-" else textfile.read_text(path)
-    # Not splitlines: it also splits at characters that may be letters, such as a form feed.
-    lines = text.replace("\r\n", "\n").split("\n")
-    if not lines[-1]:
-        lines.pop()  # the end of the last line, not a word after it
-    letter_index = {letter: i for i, letter in enumerate(letters)}
-    words = []
-    for number, line in enumerate(lines, 1):
-        try:
-            words.append(Word(line, encode_word(line, letter_index)))
-        except ValueError as error:
-            name = "standard input" if path == "-" else repr(path)
-            raise ValueError(f"Words of {name}, line {number}: {error}") from None
-    return words

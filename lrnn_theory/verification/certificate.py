@@ -23,6 +23,7 @@ from lrnn_theory.automaton import Automaton
 from lrnn_theory.cyclotomic import Cyclotomic
 from lrnn_theory.lrnn import LRNN, Level
 from lrnn_theory.scanning.stored import store
+from lrnn_theory.tail import Tail
 from lrnn_theory.textfile import write_atomically
 
 SCHEMA = "lrnn-theory/certificate"
@@ -94,13 +95,23 @@ def certify(
 def describe(lrnn: LRNN, arithmetic: Arithmetic) -> dict[str, Any]:
     """An LRNN as an arithmetic stores it, as plain data."""
     field = {"field": _field(lrnn)} if arithmetic.is_exact else {}
-    return field | {
+    tail = {} if lrnn.tail is None else {"tail": _tail(lrnn.tail)}
+    return field | tail | {
         "letter_class": lrnn.letter_class.tolist(),
         "heads": [[_level(level, arithmetic) for level in head] for head in lrnn.heads],
         "combine": [c.tolist() for c in lrnn.combine],
         "output": lrnn.output.tolist(),
         "empty_output": lrnn.empty_output,
         "output_symbols": list(lrnn.output_symbols),
+    }
+
+
+def _tail(tail: Tail) -> dict[str, Any]:
+    return {
+        "initial": list(tail.initial),
+        "contexts": [[f"{x:x}", a, f"{y:x}"] for x, a, y in tail.contexts],
+        "delta": tail.exclusion.delta.tolist(),
+        "response": tail.response.tolist(),
     }
 
 

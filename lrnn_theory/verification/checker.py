@@ -331,8 +331,9 @@ class Claim:
                     indices(row, len(table[0]), 10**9, "combine")
                 width = max(map(max, table)) + 1
             contexts = width
+        self.tail = Tail(net["tail"], self, contexts) if "tail" in net else None
         self.output = indices(net["output"], len(net["output"]), len(self.answers), "output")
-        need(len(self.output) >= contexts > 0, "wrong output")
+        need(self.tail or len(self.output) >= contexts > 0, "wrong output")
         self.empty = net["empty_output"]
         indices([self.empty + self.mealy], 1, len(self.answers) + self.mealy, "empty_output")
 
@@ -352,11 +353,15 @@ class Claim:
                 after.append((h, current if layer.reads == "shifted" else 0))
                 i += 1
             joint = self.combine[number - 1][joint][c] if number else c
+        if self.tail:
+            moved, answer = self.tail.walk(joint, configuration[-1])
+            return (*after, moved), self.answers[answer]
         return tuple(after), self.answers[self.output[joint]]
 
     def check(self):
         """Prove the claim again; its name, or Rejected."""
         self.start = tuple((v.h0, v.initial) for head in self.heads for v in head)
+        self.start += (self.tail.initial,) if self.tail else ()
         if self.claim == "refuted":
             self.replay()
             return self.claim
@@ -415,12 +420,13 @@ class Claim:
                                 found = contexts.setdefault(self.combine[number - 1][c][c2], set())
                                 found.add((x & x2, a, y & y2))
             joint = contexts
+            if self.tail:
+                return self.tail.enter(self, contexts, block)
         for c, triples in joint.items():
             answer = self.answers[self.output[c]]
             for old, letter, new in triples:
-                for q in range(self.states):
-                    if (old if self.mealy else new) >> q & 1:
-                        need(self.expected(letter, q, q) == answer, "an answer is not proved")
+                for q in members(old if self.mealy else new):
+                    need(self.expected(letter, q, q) == answer, "an answer is not proved")
 
     def refine(self, layer, maps, contexts, block):
         """Narrow the triples (X, letter, Y) of every context by a level's coordinates."""
@@ -448,8 +454,79 @@ class Claim:
 
     @cache  # noqa: B019 - one claim a run
     def image(self, letter, mask):
-        row = self.delta[letter]
-        return sum({1 << row[q] for q in range(self.states) if mask >> q & 1})
+        return sum({1 << self.delta[letter][q] for q in members(mask)})
+
+
+class Tail:
+    """Levels of sizes m, ..., 2 that exclude a state each; docs/cascades.md proves their rule.
+
+    Their layers permute or reset one-hot vectors, so 0 and 1 are all they compute with.
+    """
+
+    def __init__(self, data, claim, contexts):
+        self.delta, self.response = data["delta"], data["response"]
+        q = len(self.delta[0])
+        for row in (*self.delta, *(self.response if claim.mealy else [self.response])):
+            indices(row, q, q if row in self.delta else len(claim.answers), "tail")
+        self.contexts = [(int(x, 16), a, int(y, 16)) for x, a, y in data["contexts"]]
+        indices([a for _, a, _ in self.contexts], len(self.contexts), len(self.delta), "tail")
+        self.initial = tuple(data["initial"])
+        self.sizes = range(len(self.initial) + 1, 1, -1)
+        for p, size in zip(self.initial, self.sizes, strict=True):
+            indices([p], 1, size, "tail")
+        need(len(claim.heads) == 1 and len(self.contexts) >= contexts > 0, "wrong tail")
+        for x, a, y in self.contexts:
+            need(0 < x < 1 << q > y > 0 and self.image(a, x) & ~y == 0, "wrong tail")
+            need(max(x.bit_count(), y.bit_count()) <= len(self.initial) + 1, "wrong tail")
+
+    def image(self, letter, mask):
+        return sum({1 << self.delta[letter][q] for q in members(mask)})
+
+    def walk(self, context, coordinates):
+        """New coordinates and the answer: where s states remain, one of them is excluded."""
+        before, a, after = self.contexts[context]
+        moved = []
+        for size, p in zip(self.sizes, coordinates, strict=True):
+            old, new, reached = members(before), members(after), self.image(a, before)
+            if len(new) == size:
+                excluded = self.delta[a][old[p]] if reached == after else None
+                p_new = next(
+                    i for i, q in enumerate(new) if q == excluded or not reached >> q & 1
+                )
+                after ^= 1 << new[p_new]
+            else:
+                p_new = p
+            if len(old) == size:
+                before ^= 1 << old[p]
+            moved.append(p_new)
+        before, after = before.bit_length() - 1, after.bit_length() - 1
+        mealy = isinstance(self.response[0], list)
+        return tuple(moved), self.response[a][before] if mealy else self.response[after]
+
+    def enter(self, claim, contexts, block):
+        """What is known of every context must lie in its blocks, and the automata must agree."""
+        meaning = {}
+        for c, triples in contexts.items():
+            before, letter, after = self.contexts[c]
+            for old, a, new in triples:
+                need(claim.classes[a] == letter, "a tail context is of another letter")
+                for known, stored in ((old, before), (new, after)):
+                    same = meaning.setdefault(known, stored) == stored
+                    need(same and not known & ~stored, "a tail context has a wrong block")
+        remaining = meaning[block]
+        for p, size in zip(self.initial, self.sizes, strict=True):
+            if remaining.bit_count() == size:
+                remaining ^= 1 << members(remaining)[p]
+        need(remaining == 1 << claim.initial, "the tail starts from another state")
+        for a, c in enumerate(claim.classes):
+            need(self.delta[c] == claim.delta[a], "the tail is of another automaton")
+            row = self.response[c] if claim.mealy else self.response
+            for mine, wanted in zip(row, claim.response[a], strict=True):
+                need(claim.answers[mine] == claim.symbols[wanted], "the tail answers otherwise")
+
+
+def members(mask):
+    return [q for q in range(mask.bit_length()) if mask >> q & 1]
 
 
 def coordinate_maps(layer):

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from lrnn_theory.arithmetic import Arithmetic
 from lrnn_theory.lrnn import LRNN
+from lrnn_theory.tail import TailTables
 from lrnn_theory.verification.compositional import Target
 from lrnn_theory.verification.states import StateTable
 
@@ -142,17 +143,22 @@ def _trace(
 
 
 class _Runner:
-    """Steps rows (state numbers of all layers, coordinates of shifted layers, automaton state)."""
+    """Steps rows of state numbers of all layers, coordinates of shifted layers and of the tail,
+    and the automaton's state."""
 
     def __init__(self, lrnn: LRNN, target: Target, arithmetic: Arithmetic) -> None:
         self.lrnn, self.target = lrnn, target
         self.tables = [StateTable(level.layer, arithmetic) for level in lrnn.levels]
         self.shifted = [i for i, level in enumerate(lrnn.levels) if level.reads == "shifted"]
+        # The layers of a tail compute with 0 and 1 only, so their coordinates are their states.
+        self.tail = None if lrnn.tail is None else TailTables(lrnn.tail)
 
     def start(self) -> NDArray[np.int64]:
         """The initial configuration, as one row."""
         memory = [self.lrnn.levels[i].layer.initial for i in self.shifted]
-        return np.array([[0] * len(self.tables) + memory + [self.target.initial]], np.int64)
+        tail = list(self.lrnn.tail.initial) if self.lrnn.tail else []
+        states = [0] * len(self.tables)
+        return np.array([[*states, *memory, *tail, self.target.initial]], np.int64)
 
     def step(
         self, rows: NDArray[np.int64], letter: int
@@ -179,7 +185,13 @@ class _Runner:
                 c = level.next[c, read].astype(np.int64)
                 i += 1
             joint = c if head_index == 0 else self.lrnn.combine[head_index - 1][joint, c]
-        output = self.lrnn.output[joint].astype(np.int64)
+        if self.tail is None:
+            output = self.lrnn.output[joint].astype(np.int64)
+        else:
+            first = len(self.tables) + len(self.shifted)
+            walks = [self.tail.walk(c, row) for c, row in zip(joint, rows[:, first:-1], strict=True)]
+            after[:, first:-1] = [moved for moved, _ in walks]
+            output = np.array([answer for _, answer in walks], np.int64)
         response = self.target.response
         expected = response[letter, state] if response.ndim == 2 else response[after[:, -1]]
         return after, output, expected.astype(np.int64)

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from lrnn_theory.arithmetic import Arithmetic
 from lrnn_theory.lrnn import LRNN, Level
+from lrnn_theory.tail import Tail
 from lrnn_theory.verification.states import StateTable
 
 MAX_LAYER_STATES = 100_000
@@ -80,6 +81,9 @@ def prove(lrnn: LRNN, target: Target, arithmetic: Arithmetic) -> dict[str, int]:
             contexts, block = _refine(level, maps, contexts, block, target.initial, images)
             n_triples += sum(map(len, contexts.values()))
         joint = contexts if joint is None else _meet(lrnn.combine[i - 1], joint, contexts)
+        if lrnn.tail is not None:
+            _enter_tail(lrnn.tail, contexts, block, target)
+            return {"layer states": n_states, "triples": n_triples}
     assert joint is not None
     for c, triples in joint.items():
         output = int(lrnn.output[c])
@@ -167,6 +171,37 @@ def _refine(
             read = current if level.reads == "current" else p
             below[int(level.next[c, read])].add((states, a, tiles[new, current]))
     return below, tiles[start]
+
+
+def _enter_tail(
+    tail: Tail, contexts: dict[int, set[Triple]], block: int, target: Target
+) -> None:
+    """The blocks that the tail starts from must hold what is known, and mean one thing.
+
+    From there on the rule of exclusion is right on any automaton (docs/cascades.md), and a
+    one-hot register layer computes with 0 and 1 only, exactly in every arithmetic.
+    """
+    meaning: dict[int, int] = {}
+    for c, triples in contexts.items():
+        before, letter, after = tail.contexts[c]
+        for old, a, new in triples:
+            if target.letter_class[a] != letter:
+                raise NotComposedError(f"context {c} of the tail is of another letter")
+            for known, stored in ((old, before), (new, after)):
+                if known & ~stored or meaning.setdefault(known, stored) != stored:
+                    raise NotComposedError(f"context {c} of the tail has a wrong block")
+    remaining = meaning[block]
+    for size, coordinate in zip(tail.sizes, tail.initial, strict=True):
+        remaining = tail.exclusion.descend(size, remaining, coordinate)
+    if remaining != 1 << target.initial:
+        raise NotComposedError("the initial coordinates of the tail name another state")
+    classes = target.letter_class
+    response = tail.response[classes] if tail.response.ndim == 2 else tail.response
+    if not (
+        np.array_equal(tail.exclusion.delta[classes], target.delta)
+        and np.array_equal(response, target.response)
+    ):
+        raise NotComposedError("the tail is of another automaton")
 
 
 def _meet(

@@ -28,7 +28,7 @@ class StateTable:
         self._exact = arithmetic.is_exact
         first = self._kernel.start(1)
         self._states = self._numpy(first)  # rows past len(self) are spare capacity
-        self._codewords = np.array(self._kernel.decode(first), np.int64)
+        self._codewords = self._numpy(self._kernel.decode(first))
         self._ids = {self._kernel.keys(first)[0]: 0}
         self._next: dict[int, int] = {}
         self._chunk = max(1, _CHUNK_ENTRIES // self._states[0].size)
@@ -70,7 +70,7 @@ class StateTable:
         if fresh:
             new = after[fresh]
             self._states = _placed(self._states, known, self._numpy(new))
-            found = np.array(self._kernel.decode(new), np.int64)
+            found = self._numpy(self._kernel.decode(new))
             self._codewords = _placed(self._codewords, known, found)
 
     def _numpy(self, h: Any) -> NDArray[Any]:

@@ -1,0 +1,362 @@
+"""The `lrnn` command: analyze, compile, run, verify, check, demo.
+
+Every command writes text for people or, with --json, one object for machines.  Exit codes: 0 done
+or proved; 1 refuted, or a demo that was not proved; 2 nothing was decided, and one line on
+standard error says why; 3 undecided.  See docs/command-line.md.
+
+Commands import what they need when they run, so that `lrnn --help` is fast.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, cast
+
+import typer
+
+from constructions.cli import display
+
+DONE, REFUTED, ERROR, UNDECIDED, INTERRUPTED = 0, 1, 2, 3, 130
+_EXIT = {"proved": DONE, "refuted": REFUTED, "undecided": UNDECIDED}
+
+app = typer.Typer(
+    help="Compile finite automata to linear RNNs, run them in finite precision, and prove them "
+    "right for every input length.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+)
+
+# Every usage error of typer derives from this; its home differs between versions.
+_UsageError = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[1])
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        arguments: what follows the command's name; by default those of the process.
+
+    Returns:
+        The exit code.
+    """
+    if arguments is None and hasattr(signal, "SIGPIPE"):
+        # End quietly, like other filters, when the reader of the output has gone.
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    try:
+        return app(arguments, prog_name="lrnn", standalone_mode=False) or DONE
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except _UsageError as error:
+        message = error.format_message()
+    except OSError as error:
+        place = f"Cannot read or write {error.filename!r}: " if error.filename else ""
+        message = f"{place}{error.strerror or error}."
+    except MemoryError as error:
+        message = f"Out of memory: {error}."
+    except (ValueError, TypeError, RuntimeError) as error:
+        message = str(error)
+    typer.echo(f"lrnn: {' '.join(message.split())}", err=True)
+    return ERROR
+
+
+# -------------------------------------------------------------------- completion
+
+
+def _complete_source(incomplete: str) -> list[str]:
+    from constructions.cli.source import machine_names
+
+    return [name for name in machine_names() if name.startswith(incomplete)]
+
+
+def _complete_construction(incomplete: str) -> list[str]:
+    from constructions import CONSTRUCTIONS
+
+    return [key for key in CONSTRUCTIONS if key.startswith(incomplete)]
+
+
+def _complete_objective(incomplete: str) -> list[str]:
+    from constructions import OBJECTIVES
+
+    return [key for key in OBJECTIVES if key.startswith(incomplete)]
+
+
+def _complete_arithmetic(incomplete: str) -> list[str]:
+    from lrnn_theory.arithmetic import FORMATS
+
+    return [name for name in ("exact", *FORMATS) if name.startswith(incomplete)]
+
+
+# -------------------------------------------------------------------- arguments
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise typer.BadParameter(f"expected a positive integer, not {text!r}.")
+    return int(text)
+
+
+Source = Annotated[
+    str,
+    typer.Argument(
+        metavar="SOURCE",
+        help="A regex; a .dot or .json file; or @NAME, such as @parity or '@mod(5)'.",
+        autocompletion=_complete_source,
+        show_default=False,
+    ),
+]
+Weights = Annotated[str, typer.Argument(metavar="FILE", help="A weight file.", show_default=False)]
+Alphabet = Annotated[
+    str | None,
+    typer.Option(metavar="LETTERS", help="The letters of a regex; by default those that it names."),
+]
+Sink = Annotated[
+    bool,
+    typer.Option("--sink", help="Send missing transitions of a .dot file to a rejecting state."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Write one JSON object.")]
+Device = Annotated[
+    str, typer.Option(metavar="DEVICE", help="cpu, cuda or cuda:N; auto takes a GPU if it can.")
+]
+_ARITHMETIC_HELP = "Number format and rounding, such as bfloat16 or float32:each."
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            number = version("lrnn-theory")
+        except PackageNotFoundError:
+            number = "(not installed)"
+        typer.echo(f"lrnn-theory {number}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def _lrnn(
+    context: typer.Context,
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version.", callback=_version, is_eager=True),
+    ] = False,
+) -> None:
+    if context.invoked_subcommand is None and not version:
+        typer.echo(context.get_help())
+        raise typer.Exit(ERROR)
+
+
+# -------------------------------------------------------------------- commands
+
+
+@app.command("analyze")
+def analyze_source(
+    source: Source, alphabet: Alphabet = None, sink: Sink = False, as_json: Json = False
+) -> int:
+    """Facts about an automaton: its size, its monoid and groups, its cascade."""
+    from constructions.cli.source import read_automaton
+    from lrnn_theory.profile import analyze
+
+    with display.progress("analyzing"):
+        profile = analyze(read_automaton(source, alphabet, sink=sink))
+    display.put(profile.to_dict(), str(profile), as_json=as_json)
+    return DONE
+
+
+@app.command("compile")
+def compile_source(
+    source: Source,
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="The weight file to write (safetensors)."
+        ),
+    ],
+    construction: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="The construction to use; by default the cheapest that applies.",
+            autocompletion=_complete_construction,
+        ),
+    ] = None,
+    objective: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="What the cheapest has fewest of: layers (default), state or factors.",
+            autocompletion=_complete_objective,
+        ),
+    ] = None,
+    alphabet: Alphabet = None,
+    sink: Sink = False,
+    as_json: Json = False,
+) -> int:
+    """Compile an automaton to a linear RNN with exact weights."""
+    from constructions import compile_dfa
+    from constructions.cli.source import read_automaton
+
+    with display.progress("compiling"):
+        automaton = read_automaton(source, alphabet, sink=sink)
+        lrnn = compile_dfa(automaton, construction, objective)
+        lrnn.save(output)
+    size = output.stat().st_size
+    facts = {
+        "automaton": display.automaton_facts(automaton),
+        "lrnn": display.lrnn_facts(lrnn),
+        "file": str(output),
+        "bytes": size,
+    }
+    text = (
+        f"automaton   {display.automaton_text(automaton)}\n"
+        f"linear RNN  {display.lrnn_text(lrnn)}\n"
+        f"{display.wrapped(f'because     {lrnn.reason}')}\n"
+        f"written to  {output} ({size:,} bytes)"
+    )
+    display.put(facts, text, as_json=as_json)
+    return DONE
+
+
+@app.command("run")
+def run_words(
+    weights: Weights,
+    words: Annotated[
+        str,
+        typer.Argument(
+            metavar="WORDS",
+            help="A file with one word a line, or - for standard input.",
+            show_default=False,
+        ),
+    ],
+    arithmetic: Annotated[
+        str,
+        typer.Option(
+            "--arithmetic",
+            "-a",
+            metavar="A",
+            help=_ARITHMETIC_HELP,
+            autocompletion=_complete_arithmetic,
+        ),
+    ] = "float32",
+    steps: Annotated[
+        bool,
+        typer.Option("--steps", help="Answer after every letter, not only after the last."),
+    ] = False,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> int:
+    """Run a linear RNN on words."""
+    from constructions.cli.device import pick_device
+    from constructions.cli.words import answer, names, read_words
+    from lrnn_theory.arithmetic import Arithmetic
+    from lrnn_theory.lrnn import LRNN
+
+    name = str(Arithmetic.parse(arithmetic))
+    lrnn = LRNN.load(weights)
+    batch = read_words(words, lrnn.letters)
+    with display.progress("running", "word") as update:
+        answers = answer(lrnn, batch, name, pick_device(device), update)
+    if steps:
+        said = [names(lrnn, outputs[1:]) for outputs in answers]
+        text = [" ".join(map(str, out)) for out in said]
+    else:
+        said = [names(lrnn, outputs[-1:])[0] for outputs in answers]
+        text = [out or "" for out in said]
+    lines = [f"{out}\t{word.text}" for out, word in zip(text, batch, strict=True)]
+    facts = {"arithmetic": name, "answers": said}
+    display.put(facts, "\n".join(lines), as_json=as_json)
+    return DONE
+
+
+@app.command("verify")
+def verify_weights(
+    weights: Weights,
+    source: Source,
+    arithmetic: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--arithmetic",
+            "-a",
+            metavar="A",
+            help=f"{_ARITHMETIC_HELP} Repeat it for several; float32 by default.",
+            autocompletion=_complete_arithmetic,
+            show_default=False,
+        ),
+    ] = None,
+    certificate: Annotated[
+        Path | None,
+        typer.Option(metavar="OUT", help="Write the certificate of the verdict (JSON)."),
+    ] = None,
+    budget: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", help="Configurations to examine before giving up.", parser=_positive
+        ),
+    ] = None,
+    sink: Sink = False,
+    as_json: Json = False,
+) -> int:
+    """Prove or refute that a linear RNN answers like an automaton on every word."""
+    from constructions.cli.source import read_automaton, source_kind
+    from lrnn_theory.arithmetic import Arithmetic
+    from lrnn_theory.lrnn import LRNN
+
+    names = [str(Arithmetic.parse(a)) for a in arithmetic or ["float32"]]
+    if certificate and len(names) > 1:
+        raise ValueError(f"Option '--certificate' takes one arithmetic, not {len(names)}.")
+    with display.progress("loading torch"):
+        from lrnn_theory.verification import Undecided, verify
+    lrnn = LRNN.load(weights)
+    letters = lrnn.letters if source_kind(source) == "regex" else None
+    automaton = read_automaton(source, letters, sink=sink)
+    verdicts, lines = [], []
+    for name in names:
+        start = time.perf_counter()
+        with display.progress(f"verifying in {name}", "configuration") as update:
+            verdict = verify(lrnn, automaton, name, budget=budget, progress=update)
+        seconds = time.perf_counter() - start
+        verdicts.append(display.verdict_facts(verdict) | {"seconds": round(seconds, 4)})
+        lines.append(f"{name}: {display.verdict_text(verdict)}, in {seconds:.2f} s")
+        if certificate and not isinstance(verdict, Undecided):
+            verdict.certificate.save(certificate)
+            lines.append(f"certificate written to {certificate}")
+        elif certificate:
+            lines.append("no certificate: nothing was decided")
+    display.put({"verdicts": verdicts}, "\n".join(lines), as_json=as_json)
+    codes = {_EXIT[v["verdict"]] for v in verdicts}
+    return next(code for code in (REFUTED, UNDECIDED, DONE) if code in codes)
+
+
+@app.command("check")
+def check_certificate(
+    certificate: Annotated[
+        str,
+        typer.Argument(metavar="CERTIFICATE", help="A certificate.", show_default=False),
+    ],
+    weights: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="The weight file that it must be about."),
+    ] = None,
+    as_json: Json = False,
+) -> int:
+    """Prove the claim of a certificate again, with a checker that shares no code with verify."""
+    with display.progress("checking"):
+        from lrnn_theory.lrnn import LRNN
+        from lrnn_theory.verification import check
+
+        verdict = check(certificate, LRNN.load(weights) if weights else None)
+    facts = display.verdict_facts(verdict)
+    text = f"checked again: {verdict.arithmetic}: {display.verdict_text(verdict)}"
+    display.put(facts, text, as_json=as_json)
+    return _EXIT[facts["verdict"]]
+
+
+@app.command("demo")
+def show_demo(device: Device = "auto", as_json: Json = False) -> int:
+    """Compile, run and prove four machines: parity, a date regex, S5, a TLS server."""
+    with display.progress("loading torch"):
+        from constructions.cli import demo
+
+    return DONE if demo.run(device, as_json=as_json) else REFUTED

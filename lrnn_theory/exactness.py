@@ -1,0 +1,67 @@
+"""Exactly representable LRNNs: the same bits in every order of evaluation and every format.
+
+A layer qualifies if its weights are integers and every row of every A has at most one nonzero
+entry, 1 or -1.  Products of such matrices are of the same kind.  So however a word is bracketed
+(letter by letter, in chunks, as a tree of affine maps), every number that arises is an entry of
+such a matrix or of a state reachable from H_0 or from 0, and every sum has at most two nonzero
+terms.  If all those numbers are at most 2^p in absolute value, a format of precision p computes
+them without rounding.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lrnn_theory.arithmetic import EXACT
+from lrnn_theory.lrnn import LRNN, Layer
+from lrnn_theory.scanning.kernels import ExactKernel
+
+MAX_STATES = 200_000
+"""Largest number of states of a layer that is enumerated."""
+
+
+def exact_bits(lrnn: LRNN) -> int | None:
+    """The precision p from which every format computes an LRNN exactly, in every order.
+
+    Returns:
+        p (at least 1), or None if some layer does not qualify or has more than `MAX_STATES`
+        states.  A format qualifies if its `precision` is at least p and its largest number at
+        least 2^p.
+
+    Example:
+        >>> from constructions import compile_dfa
+        >>> exact_bits(compile_dfa("(0|10*1)*"))
+        1
+    """
+    largest = 1
+    for level in lrnn.levels:
+        bound = _largest_entry(level.layer)
+        if bound is None:
+            return None
+        largest = max(largest, bound)
+    return max(1, (largest - 1).bit_length())  # the layers of a tail hold 0 and 1
+
+
+def _largest_entry(layer: Layer) -> int | None:
+    kernel = ExactKernel(layer, EXACT)
+    one_term = kernel.columns.shape[1] == 1
+    if not (kernel.integral and one_term and abs(kernel.values).max(initial=0) <= 1):
+        return None
+    frontier = np.concatenate([kernel.start(1), np.zeros_like(kernel.start(1))])
+    seen = set(kernel.keys(frontier))
+    largest = int(max(abs(frontier).max(), abs(layer.b).max(initial=0)))
+    while len(frontier):
+        after = kernel.step(
+            np.repeat(frontier, layer.n_actions, axis=0),
+            np.tile(np.arange(layer.n_actions), len(frontier)),
+        )
+        fresh = []
+        for i, key in enumerate(kernel.keys(after)):
+            if key not in seen:
+                seen.add(key)
+                fresh.append(i)
+        if len(seen) > MAX_STATES:
+            return None
+        frontier = after[fresh]
+        largest = max(largest, int(abs(frontier).max(initial=0)))
+    return largest

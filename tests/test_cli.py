@@ -1,0 +1,384 @@
+"""The command line: laws over random automata, every command, the process, the documentation."""
+
+import contextlib
+import io
+import os
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pytest
+import typer.main
+from command_line import lrnn
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from constructions import CONSTRUCTIONS, compile_dfa
+from constructions.cli import app, demo, display
+from constructions.cli import words as words_module
+from constructions.cli.source import read_automaton
+from lrnn_theory import languages
+from lrnn_theory.automaton import Automaton
+from lrnn_theory.lrnn import LRNN
+from lrnn_theory.strategies import automata, words
+
+ROOT = Path(__file__).parents[1]
+MODULE = [sys.executable, "-m", "constructions.cli"]
+EVEN = "(0|10*1)*"
+
+
+@pytest.fixture(scope="module")
+def parity(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A weight file of parity."""
+    path = tmp_path_factory.mktemp("parity") / "parity.safetensors"
+    compile_dfa(EVEN).save(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def rotation(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Seven by rotation: right in float32, wrong in bfloat16."""
+    path = tmp_path_factory.mktemp("rotation") / "seven.safetensors"
+    compile_dfa(languages.mod(7, "ab"), construction="rotation").save(path)
+    return path
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working directory."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+# -------------------------------------------------------------------- laws
+
+
+def expected_answer(automaton: Automaton, word: list[str]) -> str | None:
+    if automaton.kind == "dfa":
+        return "accepted" if automaton.accepts(word) else "rejected"
+    if not word:
+        start = int(automaton.response[..., automaton.initial].flat[0])
+        return automaton.output_symbols[start] if automaton.kind == "moore" else None
+    return automaton.output_symbols[automaton.transduce(automaton.encode(word))[-1]]
+
+
+LETTERS = st.text("ab0(*|é", min_size=1, max_size=3)
+
+
+@settings(max_examples=25)
+@given(st.data(), automata(max_states=5, names=LETTERS), st.sampled_from([".json", ".dot"]))
+def test_compile_run_verify_check_agree_with_the_automaton(
+    data: st.DataObject, automaton: Automaton, suffix: str
+) -> None:
+    sample = data.draw(st.lists(words(automaton, 8), max_size=5))
+    with tempfile.TemporaryDirectory() as name:
+        machine, weights, proof = (f"{name}/{x}" for x in (f"m{suffix}", "w.safetensors", "c.json"))
+        automaton.to_json(machine) if suffix == ".json" else automaton.to_dot(machine)
+        assert lrnn("compile", machine, "-o", weights).code == 0
+        lines = "".join(" ".join(word) + "\n" for word in sample)
+        ran = lrnn("run", weights, "-", "--json", "-a", "bfloat16", stdin=lines)
+        # A line of one-character letters may be meant as letters or as one name: encode decides.
+        read = [[automaton.letters[a] for a in automaton.encode(" ".join(w))] for w in sample]
+        assert ran.data()["answers"] == [expected_answer(automaton, word) for word in read]
+        assert lrnn("verify", weights, machine, "--certificate", proof).code == 0
+        assert lrnn("check", proof, "--weights", weights).code == 0
+
+
+@given(automata(max_states=4, max_letters=3), st.data())
+def test_batches_do_not_change_answers(automaton: Automaton, data: st.DataObject) -> None:
+    sample = data.draw(st.lists(words(automaton, 6), max_size=12))
+    batch = [words_module.Word("", automaton.encode(word)) for word in sample]
+    network = compile_dfa(automaton)
+    with mock.patch.object(words_module, "BATCH_LETTERS", data.draw(st.integers(0, 20))):
+        answers = words_module.answer(network, batch, "float32", "cpu", lambda _: None)
+    for word, outputs in zip(batch, answers, strict=True):
+        assert outputs[0] == network.empty_output
+        assert outputs[1:].tolist() == automaton.transduce(word.letters).tolist()
+
+
+@given(st.lists(st.lists(st.sampled_from(["a", "bc", "\f"]), max_size=5), max_size=5))
+@example([[], ["a"], []])
+def test_word_files_are_read_back(sample: list[list[str]]) -> None:
+    letters = ["a", "bc", "\f"]
+    lines = ["".join(w) if "bc" not in w else " ".join(x for x in w if x != "\f") for w in sample]
+    with mock.patch("sys.stdin", io.StringIO("".join(line + "\n" for line in lines))):
+        read = words_module.read_words("-", letters)
+    wanted = [[x for x in w if x != "\f" or "bc" not in w] for w in sample]
+    assert [[letters[a] for a in word.letters] for word in read] == wanted
+    assert [word.text for word in read] == lines
+
+
+# -------------------------------------------------------------------- commands
+
+
+def test_analyze() -> None:
+    ran = lrnn("analyze", EVEN)
+    assert (ran.code, ran.err) == (0, "")
+    assert "Z2" in ran.out
+    data = lrnn("analyze", "[^a]", "--alphabet", "abc", "--json").data()
+    assert (data["kind"], data["letters"], data["minimal_states"]) == ("dfa", 3, 3)
+
+
+@pytest.mark.parametrize("name", ["parity", "tcp", "s3", "iso_date"])
+def test_bestiary_by_name(name: str) -> None:
+    assert read_automaton(f"@{name}").difference(languages.BESTIARY[name]()) is None
+
+
+def test_families_take_arguments() -> None:
+    assert read_automaton("@mod(3, ab, 1)").accepts("bab")
+    assert read_automaton("@symmetric_group(3, two)").n_letters == 2
+    assert read_automaton("@protocol(smtp)").kind == "mealy"
+    assert read_automaton("@quaternion_group").n_states == 8
+    assert read_automaton("[@]mod").accepts("@mod")
+
+
+def test_compile_tells_what_and_why(here: Path) -> None:
+    ran = lrnn("compile", EVEN, "-o", "p.safetensors")
+    assert (ran.code, ran.err) == (0, "")
+    assert "parity: 1 layer, n = 1, at most 1 factor" in ran.out
+    assert "cheapest" in ran.out
+    assert LRNN.load("p.safetensors").letters == ("0", "1")
+    data = lrnn("compile", EVEN, "-o", "p.safetensors", "--construction", "dense", "--json").data()
+    assert data["lrnn"]["construction"] == "dense"
+    assert data["lrnn"]["factors"] is None
+    assert data["bytes"] == (here / "p.safetensors").stat().st_size
+    assert os.listdir(here) == ["p.safetensors"]
+
+
+@pytest.mark.usefixtures("here")
+def test_compile_by_objective() -> None:
+    data = lrnn("compile", "@z6", "-o", "z.safetensors", "--objective", "factors", "--json").data()
+    assert "factors, then" in data["lrnn"]["reason"]
+
+
+@pytest.mark.usefixtures("here")
+def test_run_reads_every_form_of_word(parity: Path) -> None:
+    Path("words.txt").write_bytes("\ufeff011\r\n1 0\n\n1".encode())
+    ran = lrnn("run", parity, "words.txt")
+    assert ran.out == "accepted\t011\nrejected\t1 0\naccepted\t\nrejected\t1\n"
+    data = lrnn("run", parity, "words.txt", "--steps", "--json", "--arithmetic", "exact").data()
+    assert data["arithmetic"] == "exact"
+    assert data["answers"][:3] == [["accepted", "rejected", "accepted"], ["rejected"] * 2, []]
+    Path("none.txt").touch()
+    assert lrnn("run", parity, "none.txt").out.strip() == ""
+    assert lrnn("run", parity, "none.txt", "--json").data()["answers"] == []
+
+
+@pytest.mark.usefixtures("here")
+def test_run_answers_like_a_mealy_machine() -> None:
+    lrnn("compile", "@tcp", "-o", "tcp.safetensors")
+    ran = lrnn("run", "tcp.safetensors", "-", "--steps", stdin="PASSIVE_OPEN SYN\n\n")
+    first, second = ran.out.splitlines()
+    assert first.endswith("SYN+ACK\tPASSIVE_OPEN SYN")
+    assert second == "\t"
+    data = lrnn("run", "tcp.safetensors", "-", "--json", stdin="PASSIVE_OPEN SYN\n\n").data()
+    assert data["answers"] == ["SYN+ACK", None]
+
+
+@pytest.mark.usefixtures("here")
+def test_verify_and_check_mirror_the_verdict(rotation: Path) -> None:
+    seven = "@mod(7, ab)"
+    ran = lrnn("verify", rotation, seven, "--certificate", "proof.json")
+    assert ran.code == 0
+    assert "float32:each: proved for every input length" in ran.out
+    ran = lrnn("verify", rotation, seven, "-a", "bfloat16", "--certificate", "no.json")
+    assert ran.code == 1
+    assert "refuted by the word 'a" in ran.out
+    assert lrnn("check", "proof.json", "--weights", rotation).code == 0
+    data = lrnn("check", "no.json", "--json")
+    assert data.code == 1
+    assert data.data()["verdict"] == "refuted"
+
+
+def test_verify_several_arithmetics_takes_the_worst(rotation: Path, here: Path) -> None:
+    both = ("verify", rotation, "@mod(7, ab)", "-a", "float32", "-a", "bfloat16", "--json")
+    ran = lrnn(*both)
+    assert ran.code == 1
+    verdicts = ran.data()["verdicts"]
+    assert [v["verdict"] for v in verdicts] == ["proved", "refuted"]
+    word = verdicts[1]["word"]
+    machine = languages.mod(7, "ab")
+    assert [verdicts[1]["expected"] == "1", set(word) <= {"a", "b"}] == [
+        machine.accepts(word),
+        True,
+    ]
+    ran = lrnn(*both, "--budget", "5")
+    assert ran.code == 3
+    undecided = ran.data()["verdicts"][1]
+    assert (undecided["verdict"], undecided["covered"] > 0) == ("undecided", True)
+    ran = lrnn(*both[:3], "-a", "bfloat16", "--budget", "5", "--certificate", "c.json")
+    assert ran.code == 3
+    assert "no certificate" in ran.out
+    assert os.listdir(here) == []
+
+
+@pytest.mark.usefixtures("here")
+def test_verify_reads_a_regex_over_the_letters_of_the_weights() -> None:
+    lrnn("compile", "[ab]*", "--alphabet", "abc", "-o", "w.safetensors")
+    assert lrnn("verify", "w.safetensors", "[^c]*").code == 0
+    ran = lrnn("verify", "w.safetensors", "[ab]*c?")
+    assert ran.code == 1
+    assert "the word 'c'" in ran.out
+
+
+@pytest.mark.usefixtures("here")
+def test_sink_completes_a_dot_file() -> None:
+    Path("p.dot").write_text(
+        "digraph { s [shape=doublecircle]; s -> t [label=a]; t -> s [label=b] }"
+    )
+    assert lrnn("analyze", "p.dot").code == 2
+    assert lrnn("analyze", "p.dot", "--sink", "--json").data()["states"] == 3
+
+
+# -------------------------------------------------------------------- demo
+
+
+def test_demo_proves_its_machines() -> None:
+    data = lrnn("demo", "--json").data()
+    assert data["proved"]
+    assert [m["name"] for m in data["machines"]] == ["parity", "ISO date", "S5", "TLS server"]
+    for machine in data["machines"]:
+        assert [v["verdict"] for v in machine["verdicts"]] == ["proved"] * 3
+        assert machine["scan"]["agrees"]
+        assert machine["check_seconds"] is not None
+    assert data["machines"][2]["automaton"]["letters"] == 120
+
+
+@pytest.fixture
+def small_demo(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo, "MACHINES", (demo.MACHINES[0],))
+    monkeypatch.setattr(demo, "WORDS", 8)
+
+
+@pytest.mark.usefixtures("small_demo")
+def test_demo_explains_parity() -> None:
+    ran = lrnn("demo", "--device", "cpu")
+    assert (ran.code, ran.err) == (0, "")
+    assert "A(0) = 1   A(1) = -1" in ran.out
+    assert "H = 1, 1, -1, 1, -1" in ran.out
+    assert ran.out.count("proved") == 4  # three verdicts, and all together
+    assert "all answers are the automaton's" in ran.out
+
+
+@pytest.mark.usefixtures("small_demo")
+def test_demo_fails_on_wrong_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo, "compile_dfa", lambda _: compile_dfa("[01]*"))
+    monkeypatch.setattr(demo, "introduction", lambda _: "")
+    ran = lrnn("demo")
+    assert ran.code == 1
+    assert "Not everything was proved" in ran.out
+    assert "parity: answers differ" in ran.out
+    assert "refuted" in ran.out
+
+
+# -------------------------------------------------------------------- the process
+
+
+def test_help_is_fast_and_loads_nothing_heavy() -> None:
+    def cpu_seconds() -> float:
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        start = used.ru_utime + used.ru_stime
+        subprocess.run([*MODULE, "--help"], cwd=ROOT, capture_output=True, check=True)
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return used.ru_utime + used.ru_stime - start
+
+    assert min(cpu_seconds() for _ in range(3)) < 1
+    program = (
+        "import sys; from constructions.cli import main; main(['--help']); "
+        "sys.exit(bool({'torch', 'sympy', 'automata', 'networkx'} & set(sys.modules)))"
+    )
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, check=True)
+
+
+def test_help_names_every_command() -> None:
+    ran = lrnn("--help")
+    assert (ran.code, ran.err) == (0, "")
+    for command in ("analyze", "compile", "run", "verify", "check", "demo"):
+        assert command in ran.out
+        assert lrnn(command, "-h").code == 0
+    ran = lrnn()
+    assert ran.code == 2
+    assert "Usage" in ran.out
+
+
+def test_version() -> None:
+    ran = lrnn("--version")
+    assert ran.code == 0
+    assert ran.out.startswith("lrnn-theory ")
+
+
+@pytest.mark.parametrize(
+    ("line", "completion"),
+    [
+        ("lrnn an", "analyze"),
+        ("lrnn analyze @par", "@parity"),
+        ("lrnn compile a --construction reg", "regular_language"),
+        ("lrnn compile a --objective la", "layers"),
+        ("lrnn run f w --arithmetic bf", "bfloat16"),
+    ],
+)
+def test_shell_completion(line: str, completion: str) -> None:
+    words = {"COMP_WORDS": line, "COMP_CWORD": str(line.count(" "))}
+    environment = os.environ | {"_LRNN_COMPLETE": "complete_bash"} | words
+    run = subprocess.run(MODULE, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert run.stdout.split() == [completion]
+    assert run.stderr == ""
+
+
+def test_closed_pipe_is_quiet() -> None:
+    process = subprocess.Popen(
+        [*MODULE, "--help"], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout
+    assert process.stderr
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    assert process.wait() == -signal.SIGPIPE
+
+
+# -------------------------------------------------------------------- progress, documentation
+
+
+@pytest.fixture
+def stderr_of_progress(monkeypatch: pytest.MonkeyPatch) -> Callable[[], str]:
+    """What progress writes when some work begins and takes a third of a second."""
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
+    monkeypatch.delenv("TTY_COMPATIBLE", raising=False)
+
+    def work() -> str:
+        stream = io.StringIO()
+        with contextlib.redirect_stderr(stream), display.progress("counting", "word") as update:
+            update(3)
+            time.sleep(0.3)
+        return stream.getvalue()
+
+    return work
+
+
+def test_progress_is_for_terminals_and_long_work(
+    stderr_of_progress: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(display, "DELAY", 0.0)
+    assert stderr_of_progress() == ""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert "counting: 3 words" in stderr_of_progress()
+    monkeypatch.setattr(display, "DELAY", 60.0)
+    assert "counting" not in stderr_of_progress()
+
+
+def test_documentation_names_every_option() -> None:
+    page = (ROOT / "docs" / "command-line.md").read_text()
+    group: Any = typer.main.get_command(app)
+    for name, command in group.commands.items():
+        assert f"lrnn {name}" in page
+        section = page.split(f"## lrnn {name}")[1].split("\n## ")[0]
+        for option in (x for p in command.params for x in p.opts if x.startswith("--")):
+            assert option in section or option == "--json", (name, option)
+    assert all(f"`{key}`" in page for key in CONSTRUCTIONS)

@@ -1,0 +1,168 @@
+"""Bad input to the command line: one line on standard error, exit code 2, nothing half-written."""
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from unittest import mock
+
+import pytest
+from command_line import Ran, lrnn
+
+from constructions import compile_dfa
+
+EVEN = "(0|10*1)*"
+
+FILES = {
+    "words.txt": "01\n0x1\n",
+    "twice.dot": "digraph { s -> s [label=a]; s -> t [label=a]; t -> s [label=a] }",
+    "stack.dot": 'digraph { s -> s [label="a / push(b)"] }',
+    "start.dot": 'digraph { __start0 -> t; s -> s [label="a"] }',
+    "empty.dot": "",
+    "broken.json": '{"letters": [',
+    "mealy.dot": 'digraph { s -> s [label="0/x"]; s -> s [label="1/y"] }',
+    "latin.txt": b"\xe9\n",
+}
+
+BAD: list[tuple[str, tuple[str, ...]]] = [
+    ("run parity.safetensors words.txt", ("Line 2", "words.txt", "'0x1'")),
+    ("run parity.safetensors missing.txt", ("missing.txt", "No such file")),
+    ("run parity.safetensors latin.txt", ("latin.txt", "UTF-8")),
+    ("run missing.safetensors words.txt", ("missing.safetensors", "No such file")),
+    ("run parity.safetensors - --arithmetic float31", ("'float31'",)),
+    ("run parity.safetensors - --device tpu", ("--device", "cpu", "'tpu'")),
+    ("analyze a --alphabet=", ("alphabet",)),
+    ("analyze @parity --alphabet ab", ("--alphabet", "'@parity'")),
+    ("analyze (a", ("'(a'",)),
+    ("analyze a{2,1}", ("'a{2,1}'",)),
+    (r"analyze (a)\1", ("backreference",)),
+    ("analyze twice.dot", ("twice.dot", "'a'")),
+    ("analyze stack.dot", ("stack.dot", "pushdown")),
+    ("analyze start.dot", ("start.dot", "'t'", "not a declared state")),
+    ("analyze empty.dot", ("empty.dot",)),
+    ("analyze missing.dot", ("missing.dot", "No such file")),
+    ("analyze missing.json", ("missing.json", "No such file")),
+    ("analyze broken.json", ("JSON",)),
+    ("analyze a --sink", ("--sink", "'a'")),
+    ("analyze parity.safetensors", ("SOURCE", "weight file")),
+    ("analyze @pairty", ("SOURCE", "@parity", "'@pairty'")),
+    ("analyze @", ("SOURCE", "'@'")),
+    ("analyze @mod(", ("SOURCE", "'@mod('")),
+    ("analyze @mod", ("SOURCE", "'m'")),
+    ("analyze @mod(1,2,3,4)", ("SOURCE", "too many")),
+    ("analyze @mod(x)", ("'m'", "integer", "'x'")),
+    ("analyze @mod(0)", ("'m'", "at least 1", "0")),
+    ("analyze @mod(1000000000)", ("1000000000", "raise")),
+    ("compile a -o no/such/place.safetensors", ("no/such/place.safetensors",)),
+    ("compile a -o .", ("'.'",)),
+    ("compile a -o x --construction parrot", ("'construction'", "parity", "'parrot'")),
+    ("compile a -o x --construction parity", ("parity", "does not apply")),
+    ("compile a -o x --objective speed", ("'objective'", "layers", "'speed'")),
+    ("compile a", ("--output",)),
+    ("verify parity.safetensors a*", ("'a*'",)),
+    ("verify parity.safetensors @tomita_1 -a float32:both", ("float32:both",)),
+    ("verify parity.safetensors @contains_abc", ("0 1", "a b c")),
+    ("verify parity.safetensors mealy.dot", ("dfa", "mealy")),
+    ("verify parity.safetensors a --budget 0", ("--budget",)),
+    ("verify parity.safetensors a --budget many", ("--budget", "many")),
+    (
+        "verify parity.safetensors 0* -a exact -a float32 --certificate c.json",
+        ("--certificate", "2"),
+    ),
+    ("verify parity.safetensors @parity --certificate no/c.json", ("no/c.json",)),
+    ("check missing.json", ("missing.json", "No such file")),
+    ("check broken.json", ("broken.json", "JSON")),
+    ("check mealy.dot", ("mealy.dot", "JSON")),
+    ("compose", ("'compose'",)),
+    ("analyze", ("SOURCE",)),
+    ("analyze a b", ("b",)),
+    ("analyze a --colour", ("--colour",)),
+    ("demo --device tpu", ("tpu",)),
+]
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working directory with `FILES` and the weights of parity."""
+    monkeypatch.chdir(tmp_path)
+    for name, content in FILES.items():
+        (tmp_path / name).write_bytes(content.encode() if isinstance(content, str) else content)
+    compile_dfa(EVEN).save("parity.safetensors")
+    return tmp_path
+
+
+def fails(ran: Ran, *parts: str) -> None:
+    """Exit code 2, nothing on standard output, one line that says all of `parts`."""
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith("lrnn: ")
+    assert ran.err.count("\n") == 1
+    assert all(part in ran.err for part in parts), ran.err
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+@pytest.mark.parametrize(("line", "parts"), BAD, ids=[line for line, _ in BAD])
+def test_bad_input_is_one_line(
+    line: str, parts: tuple[str, ...], as_json: bool, here: Path
+) -> None:
+    before = sorted(os.listdir(here))
+    fails(lrnn(*line.split(), *["--json"] * as_json), *parts)
+    assert sorted(os.listdir(here)) == before  # nothing half-written is left
+
+
+@pytest.mark.parametrize("pattern", ["ab{999999999}", "((a{100}){100}){100}"])
+def test_large_regex_is_refused_at_once(pattern: str) -> None:
+    start = time.process_time()
+    fails(lrnn("analyze", pattern), "positions", "raise")
+    assert time.process_time() - start < 1
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda x: x[: len(x) // 2],
+        lambda x: x[:-1] + bytes([x[-1] ^ 1]),
+        lambda _: b"",
+        lambda x: x * 2,
+    ],
+    ids=["truncated", "edited", "empty", "doubled"],
+)
+@pytest.mark.usefixtures("here")
+def test_spoilt_files_are_rejected(spoil: Callable[[bytes], bytes]) -> None:
+    Path("w.safetensors").write_bytes(spoil(Path("parity.safetensors").read_bytes()))
+    fails(lrnn("run", "w.safetensors", "-"), "w.safetensors")
+    lrnn("verify", "parity.safetensors", EVEN, "--certificate", "c.json")
+    sound = Path("c.json").read_bytes()
+    Path("c.json").write_bytes(spoil(sound.rstrip()))
+    fails(lrnn("check", "c.json"), "c.json")
+
+
+@pytest.mark.usefixtures("here")
+def test_edited_certificate_is_rejected() -> None:
+    lrnn("verify", "parity.safetensors", EVEN, "--certificate", "c.json")
+    text = Path("c.json").read_text()
+    Path("d.json").write_text(text.replace('"claim":"proved"', '"claim":"refuted"'))
+    fails(lrnn("check", "d.json"), "digest")
+    lrnn("compile", "(11)*", "-o", "other.safetensors")
+    fails(lrnn("check", "c.json", "--weights", "other.safetensors"), "other weights")
+    Path("deep.json").write_text("[" * 100_000)
+    fails(lrnn("check", "deep.json"))
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "message"),
+    [
+        (
+            MemoryError("Unable to allocate 8 TiB"),
+            2,
+            "lrnn: Out of memory: Unable to allocate 8 TiB.\n",
+        ),
+        (OSError(28, "No space left on device"), 2, "lrnn: No space left on device.\n"),
+        (RuntimeError("no\n  luck"), 2, "lrnn: no luck\n"),
+        (KeyboardInterrupt(), 130, ""),
+    ],
+)
+def test_interruptions(
+    error: BaseException, code: int, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("constructions.compile_dfa", mock.Mock(side_effect=error))
+    assert lrnn("compile", "a", "-o", "x") == (code, "", message)

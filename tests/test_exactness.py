@@ -1,0 +1,111 @@
+"""Integer constructions give the same bits in every order and format."""
+
+import numpy as np
+import pytest
+import torch
+
+from constructions import compile_dfa
+from lrnn_theory import Automaton, languages
+from lrnn_theory.arithmetic import FORMATS, Arithmetic
+from lrnn_theory.exactness import exact_bits
+from lrnn_theory.scanning import Machine
+from lrnn_theory.scanning.kernels import round_to
+
+MACHINES = {
+    "parity": (languages.parity(), 1),
+    "mod 12": (languages.mod(12), 1),
+    "S4": (languages.symmetric_group(4), 2),
+    "S5": (languages.symmetric_group(5), 2),
+    "ISO date": (Automaton.from_regex(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])"), 1),
+    "T3": (Automaton.from_table([[1, 2, 0], [1, 0, 2], [0, 0, 2]], accepting=[0]), 1),
+}
+
+
+def affine(layer, action, form):
+    """The map of an action on homogeneous coordinates, rounded to a format."""
+    n = layer.n
+    m = torch.eye(n + 1, dtype=torch.float64)
+    m[:n, :n] = torch.from_numpy(layer.transition.matrix(action).astype(float))
+    m[:n, n] = torch.from_numpy(layer.b[action, :, 0].astype(float))
+    return round_to(m, form)
+
+
+def times(x, y, form):
+    """A matrix product with every product and every sum rounded."""
+    total = torch.zeros(x.shape[0], y.shape[1], dtype=torch.float64)
+    for j in range(x.shape[1]):
+        total = round_to(total + round_to(x[:, j, None] * y[None, j], form), form)
+    return total
+
+
+def tree(maps, form):
+    """The later half after the earlier half, recursively."""
+    if len(maps) == 1:
+        return maps[0]
+    half = len(maps) // 2
+    return times(tree(maps[half:], form), tree(maps[:half], form), form)
+
+
+@pytest.mark.parametrize("name", MACHINES)
+def test_exact_bits(name):
+    automaton, bits = MACHINES[name]
+    assert exact_bits(compile_dfa(automaton)) == bits
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("name", MACHINES)
+def test_every_order_gives_the_same_bits(name, form):
+    automaton, _ = MACHINES[name]
+    lrnn = compile_dfa(automaton)
+    bits = exact_bits(lrnn)
+    form = FORMATS[form]
+    assert bits is not None
+    assert form.precision >= bits
+    rng = np.random.default_rng(0)
+    for level in lrnn.levels:
+        layer = level.layer
+        actions = rng.integers(0, layer.n_actions, 37)
+        maps = [affine(layer, a, form) for a in actions]
+        h0 = torch.cat([torch.from_numpy(layer.h0[:, 0].astype(float)), torch.ones(1)])[:, None]
+        sequential = h0
+        for m in maps:
+            sequential = times(m, sequential, form)
+        chunked = h0
+        for i in range(0, len(maps), 5):
+            chunked = times(tree(maps[i : i + 5], form), chunked, form)
+        assert torch.equal(sequential, chunked)
+        assert torch.equal(sequential, times(tree(maps, form), h0, form))
+
+
+@pytest.mark.parametrize("name", MACHINES)
+def test_every_format_gives_the_same_states(name):
+    automaton, _ = MACHINES[name]
+    lrnn = compile_dfa(automaton)
+    letters = np.random.default_rng(1).integers(0, automaton.n_letters, (20, 50))
+    final = []
+    for text in (*FORMATS, "bfloat16:each", "float16:each", "exact"):
+        machine = Machine(lrnn, Arithmetic.parse(text))
+        state = machine.start(20)
+        for t in range(50):
+            column = letters[:, t]
+            state = machine.step(state, column if text == "exact" else torch.from_numpy(column))
+        final.append([np.asarray(h, float) for h in state.hidden])
+    for hidden in final[1:]:
+        assert all(np.array_equal(x, y) for x, y in zip(final[0], hidden, strict=True))
+
+
+def test_a_rotation_is_not_exactly_representable():
+    assert exact_bits(compile_dfa(languages.mod(7), construction="rotation")) is None
+
+
+def test_an_order_does_show_where_weights_are_rounded():
+    """The law above is not vacuous: a rotation by 2 pi / 7 in bfloat16 depends on the order."""
+    layer = compile_dfa(languages.mod(7), construction="rotation").levels[0].layer
+    form = FORMATS["bfloat16"]
+    exact = np.vectorize(float)(layer.transition.matrix(0))
+    m = torch.eye(3, dtype=torch.float64)
+    m[:2, :2] = round_to(torch.from_numpy(exact), form)
+    sequential = h0 = torch.tensor([[1.0], [0.0], [1.0]], dtype=torch.float64)
+    for _ in range(64):
+        sequential = times(m, sequential, form)
+    assert not torch.equal(sequential, times(tree([m] * 64, form), h0, form))
