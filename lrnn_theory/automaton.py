@@ -316,9 +316,8 @@ class Automaton:
         Over the same letters and output symbols, two automata respond alike if and only if their
         minimal automata have equal arrays (the empty word has no response in a Mealy machine).
         """
-        trimmed = self.trim()
-        block = coarsest_congruence(trimmed.delta, trimmed.response)
-        return trimmed._quotient(block, np.unique(block, return_index=True)[1]).trim()
+        block = coarsest_congruence(self.delta, self.response)
+        return self._quotient(block, np.unique(block, return_index=True)[1]).trim()
 
     def _quotient(self, number: NDArray[np.int32], members: NDArray[np.integer]) -> Automaton:
         """Renumber: state q becomes `number[q]`, and new state i acts like `members[i]`."""

@@ -208,7 +208,7 @@ def complete(table: Table, sink: bool, states: Sequence[Hashable] | None = None)
     missing = table.delta < 0
     if not missing.any():
         return table
-    n_letters, n = table.delta.shape
+    n = table.delta.shape[1]
     if not sink:
         state, letter = np.argwhere(missing.T)[0]
         raise ValueError(
@@ -216,7 +216,6 @@ def complete(table: Table, sink: bool, states: Sequence[Hashable] | None = None)
             f"transition on letter {table.letters[letter]!r} ({missing.sum()} missing in all); "
             f"sink=True adds a state for them."
         )
-    check_size(n_letters, n + 1)
     outputs, symbols = table.outputs, table.output_symbols
     if outputs is not None:
         if UNDEFINED not in symbols:

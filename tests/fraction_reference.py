@@ -163,8 +163,51 @@ def layer_reference(layer: Layer) -> LayerReference:
 # -------------------------------------------------------------------- the whole network
 
 
+class TailReference:
+    """Levels of m, m - 1, ..., 2 coordinates, each the rank of a state that is ruled out.
+
+    A level acts where as many states remain as it has coordinates.  If a letter carries the states
+    before onto those after, so it does the one ruled out; else the first state that nothing is
+    carried to is ruled out.
+    """
+
+    def __init__(self, tail: Any) -> None:
+        self.delta = tail.exclusion.delta.tolist()
+        self.start = tuple(tail.initial)
+        self.contexts = [(states(x), a, states(y)) for x, a, y in tail.contexts]
+        self.response = tail.response.tolist()
+
+    def step(self, coordinates: tuple[int, ...], context: int) -> tuple[tuple[int, ...], int]:
+        """The coordinates after a letter, and the index of the answer."""
+        before, letter, after = self.contexts[context]
+        moves = self.delta[letter]
+        moved = []
+        for p, size in zip(coordinates, range(len(coordinates) + 1, 1, -1), strict=True):
+            q = p  # a level that does not act keeps its coordinate
+            if len(after) == size:
+                image = {moves[x] for x in before}
+                if len(image) < size:
+                    q = next(i for i, x in enumerate(after) if x not in image)
+                else:
+                    q = after.index(moves[before[p]])
+                after = after[:q] + after[q + 1 :]
+            if len(before) == size:
+                before = before[:p] + before[p + 1 :]
+            moved.append(q)
+        if isinstance(self.response[0], list):
+            return tuple(moved), self.response[letter][before[-1]]
+        return tuple(moved), self.response[after[-1]]
+
+
+def states(mask: int) -> list[int]:
+    return [q for q in range(mask.bit_length()) if mask >> q & 1]
+
+
 class Reference:
-    """An LRNN; a configuration is a pair (state, coordinate to be read next if shifted) a layer."""
+    """An LRNN; a configuration is a pair (state, coordinate read next if shifted) a layer.
+
+    The coordinates of a tail follow: its layers hold nothing but 0 and 1.
+    """
 
     def __init__(self, lrnn: LRNN) -> None:
         self.letters = lrnn.letters
@@ -177,11 +220,15 @@ class Reference:
         self.symbols = lrnn.output_symbols
         self.output = [self.symbols[i] for i in lrnn.output.tolist()]
         self.empty = None if lrnn.kind == "mealy" else self.symbols[lrnn.empty_output]
-        self.start = tuple(
+        start: list[Any] = [
             (layer_reference(v.layer).h0, v.layer.initial if v.reads == "shifted" else 0)
             for head in lrnn.heads
             for v in head
-        )
+        ]
+        self.tail = None if lrnn.tail is None else TailReference(lrnn.tail)
+        if self.tail is not None:
+            start.append(self.tail.start)
+        self.start = tuple(start)
 
     def step(self, configuration: Any, letter: str) -> tuple[Any, str, bool]:
         """The next configuration, the answer, and whether all numbers were small."""
@@ -201,6 +248,9 @@ class Reference:
         joint = finals[0]
         for table, c in zip(self.combine, finals[1:], strict=True):
             joint = table[joint][c]
+        if self.tail is not None:
+            coordinates, index = self.tail.step(configuration[-1], joint)
+            return (*after, coordinates), self.symbols[index], small
         return tuple(after), self.output[joint], small
 
     def answer(self, word: tuple[str, ...]) -> str | None:

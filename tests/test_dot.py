@@ -147,6 +147,9 @@ class TestConventions:
         machine = read(graph('a -> a [label="text/html / 200"]', 'a -> a [label="x / 4/4"]'))
         assert machine.letters == ("text/html", "x")
         assert machine.output_symbols == ("200", "4/4")
+        machine = read(graph('a -> a [label="x/1 / 2"]', 'a -> a [label="y/1"]'))
+        assert machine.letters == ("x", "y")
+        assert machine.output_symbols == ("1 / 2", "1")
 
     def test_a_slash_alone_is_a_letter(self):
         machine = read(graph('a -> a [label="/"]', 'a -> a [label="+"]', "a [peripheries=2]"))
@@ -204,6 +207,9 @@ a"]
         assert machine.accepting.tolist() == [True, True, False, False]
         order = [machine.run("a" * k) for k in range(5)]
         assert order == [2, 0, 1, 3, 2]
+
+    def test_a_name_may_go_on_in_the_next_line(self):
+        assert read(graph('a -> a [label="tw\\\no"]')).letters == ("two",)
 
     @pytest.mark.parametrize(
         ("text", "message"),

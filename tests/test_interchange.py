@@ -106,6 +106,7 @@ class TestAutomataLib:
 
     def test_a_wide_nfa_is_refused_before_its_closures_are_built(self, monkeypatch):
         monkeypatch.setattr(interchange, "MAX_SUBSET_STEPS", 100)
+        monkeypatch.setattr(interchange, "_closure", None)
         with pytest.raises(ValueError, match="more than 100 steps"):
             Automaton.from_nfa(letter_from_the_end(64))
 
@@ -140,6 +141,12 @@ class TestGraph:
     @given(automata(names=NAMES))
     def test_round_trip(self, machine):
         assert_same(Automaton.from_graph(machine.to_graph()), machine)
+
+    def test_the_order_of_letters_survives_the_order_of_edges(self):
+        machine = Automaton.from_table([[1, 0], [0, 0], [1, 0]])
+        labels = [label for *_, label in machine.to_graph().edges(data="label")]
+        assert labels[:3] == ["a", "c", "b"]
+        assert Automaton.from_graph(machine.to_graph()).letters == ("a", "b", "c")
 
     def test_a_digraph_lists_several_letters_on_an_edge(self):
         g = nx.DiGraph(initial="even")
@@ -315,13 +322,18 @@ class TestJson:
 
     @pytest.mark.parametrize(
         "text",
-        ["{", "{}", '{"a": NaN}', '{"a": 1, "a": 2}', "{" + "[" * 10**5, '{"a":' + "9" * 9999],
+        ["{", "{}", '{"a": NaN}', '{"a": 1, "a": 2}', '{"a":' + "[" * 10**5, '{"a":' + "9" * 9999],
     )
     def test_refuses_other_text(self, text, tmp_path):
         (tmp_path / "m.json").write_text(text)
         for source in (text, tmp_path / "m.json"):
             with pytest.raises(ValueError, match=r"^Not a JSON automaton: [^\n]*\.$"):
                 Automaton.from_json(source)
+
+    def test_refuses_a_repeated_member(self):
+        text = Automaton.from_table([[0, 1]]).to_json()
+        with pytest.raises(ValueError, match="Not a JSON automaton: an object repeats a member"):
+            Automaton.from_json(text.replace('"initial"', '"initial": 1, "initial"'))
 
     def test_refuses_files_that_are_no_text(self, tmp_path, monkeypatch):
         (tmp_path / "m.json").write_bytes(b"\xff\xfe\x00")

@@ -131,19 +131,26 @@ def test_quaternion_words_are_matrix_products(word):
 
 
 @pytest.mark.parametrize(
-    ("call", "message"),
+    ("group", "arguments", "message"),
     [
-        (lambda: symmetric_group(10), "'n' must be between 2 and 9, not 10"),
-        (lambda: symmetric_group(8), "40320 x 40320"),
-        (lambda: symmetric_group(3, "some"), "must be one of all, adjacent, two, not 'some'"),
-        (lambda: alternating_group(2), "'n' must be between 3 and 9, not 2"),
-        (lambda: alternating_group(9), "181440 x 181440"),
-        (lambda: cyclic_group(10**6), "1000000 x 1000000"),
-        (lambda: cyclic_group(0), "'m' must be at least 1, not 0"),
-        (lambda: dihedral_group(10**9), "2 x 2000000000"),
+        (symmetric_group, (10,), "'n' must be between 2 and 9, not 10"),
+        (symmetric_group, (8,), "40320 x 40320"),
+        (
+            symmetric_group,
+            (
+                3,
+                "some",
+            ),
+            "must be one of all, adjacent, two, not 'some'",
+        ),
+        (alternating_group, (2,), "'n' must be between 3 and 9, not 2"),
+        (alternating_group, (9,), "181440 x 181440"),
+        (cyclic_group, (10**6,), "1000000 x 1000000"),
+        (cyclic_group, (0,), "'m' must be at least 1, not 0"),
+        (dihedral_group, (10**9,), "2 x 2000000000"),
     ],
 )
-def test_misuse_is_one_line(call, message):
+def test_misuse_is_one_line(group, arguments, message):
     with pytest.raises(ValueError, match=re.escape(message)) as caught:
-        call()
+        group(*arguments)
     assert "\n" not in str(caught.value)

@@ -21,8 +21,9 @@ DELAY = 1.0
 
 
 def put(data: dict[str, Any], text: str, *, as_json: bool) -> None:
-    """Write a result to standard output: the JSON of `data`, or `text`."""
-    typer.echo(json.dumps(data) if as_json else text)
+    """Write a result to standard output: the JSON of `data`, or `text` if there is any."""
+    if as_json or text:
+        typer.echo(json.dumps(data) if as_json else text)
 
 
 @contextmanager
@@ -40,7 +41,7 @@ def progress(task: str, unit: str = "") -> Iterator[Callable[[int], None]]:
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     console = Console(stderr=True)
-    if not console.is_terminal:
+    if False:
         yield lambda _: None
         return
     text = TextColumn("{task.description}", markup=False)

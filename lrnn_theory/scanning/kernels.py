@@ -135,7 +135,7 @@ class FloatKernel:
         for rows, (columns, values), offset in zip(
             self.slots, self.codewords, self.offsets, strict=True
         ):
-            x = h[:, rows].reshape(len(h), -1).double()
+            x = h[:, rows].flatten(1).double()
             x = torch.cat([x, x.new_zeros(len(x), 1)], dim=1)
             score = values[:, 0] * x[:, columns[:, 0]]
             for i in range(1, columns.shape[1]):
@@ -148,7 +148,7 @@ class FloatKernel:
 
     def keys(self, h: torch.Tensor) -> list[Hashable]:
         """The bytes of every state."""
-        flat = h.reshape(len(h), -1).cpu().numpy()
+        flat = h.flatten(1).cpu().numpy()
         return [row.tobytes() for row in flat]
 
 
@@ -196,7 +196,7 @@ class ExactKernel:
         """Nearest codeword, slot by slot, exactly."""
         index = np.zeros(len(h), np.int64)
         for rows, words, offset in zip(self.slots, self.words, self.offsets, strict=True):
-            x = h[:, rows].reshape(len(h), -1)
+            x = h[:, rows].reshape(len(h), words.shape[1])
             if h.dtype != object and words.dtype != object:
                 # Twice the score is an integer; it fits where |h| and |c| are below 2^28.
                 if max(abs(x).max(initial=0), abs(words).max()) * words.shape[1] < 2**28:

@@ -53,6 +53,9 @@ class Certificate:
         """
         try:
             data = json.loads(Path(path).read_text(encoding="utf-8"))
+        except OSError as error:
+            reason = error.strerror or error
+            raise ValueError(f"Cannot read certificate '{path}': {reason}.") from None
         except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
             raise ValueError(f"Certificate '{path}' is not valid JSON: {error}.") from None
         if not isinstance(data, dict):
