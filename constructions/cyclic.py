@@ -10,8 +10,8 @@ from lrnn_theory.automaton import Automaton
 from lrnn_theory.construction import Bounds, Construction, group_obstacles, one_layer, orbit_layer
 from lrnn_theory.cyclotomic import cos_turn, simplify, sin_turn
 from lrnn_theory.lrnn import LRNN
-from lrnn_theory.transition import Householder
 from lrnn_theory.onehot import stack
+from lrnn_theory.transition import Householder
 
 MAX_MODULUS = 4096
 """Largest number of states that is tried: the group is tabulated."""
@@ -99,7 +99,9 @@ def _rotation(core: Automaton) -> LRNN:
             keys += [unit(s, 2 * m), [1, 0]]
             betas += [2, 2]
         ptr.append(len(betas))
-    transition = Householder(np.array(keys, object).reshape(-1, 2), np.array(betas, int), np.array(ptr))
+    transition = Householder(
+        np.array(keys, object).reshape(-1, 2), np.array(betas, int), np.array(ptr)
+    )
     vectors = [np.array(unit(int(v), m), object) for v in value]
     return one_layer(core, orbit_layer(core, transition, vectors[core.initial], vectors))
 
@@ -112,7 +114,7 @@ def _permutations(core: Automaton) -> LRNN:
     products = []
     for s in shift:
         cycles = [o + (np.arange(q) + s) % q for o, q in zip(offsets, parts, strict=False)]
-        products.append(gh.permutation(np.concatenate(cycles or [np.zeros(1, int)])))
+        products.append(gh.permutation(np.concatenate(cycles or [np.zeros(1, int)]).tolist()))
     vectors = []
     for v in value:
         x = np.zeros(n, np.int64)

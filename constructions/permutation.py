@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from lrnn_theory import householder as gh
 from lrnn_theory.actions import smallest_action
 from lrnn_theory.automaton import Automaton
@@ -15,7 +13,7 @@ from lrnn_theory.onehot import stack
 def _build(core: Automaton) -> LRNN:
     action = smallest_action(core)
     n = action.points.shape[1]
-    products = [gh.permutation(image) for image in action.points]
+    products = [gh.permutation(image) for image in action.points.tolist()]
     vectors = list(action.vectors)
     layer = orbit_layer(core, stack(products, n), vectors[core.initial], vectors)
     return one_layer(core, layer)
@@ -26,7 +24,7 @@ def _claims(core: Automaton) -> Bounds:
     # that is used (S6's outer automorphism sends a transposition to a triple transposition).
     points = smallest_action(core).points
     n = points.shape[1]
-    factors = max(len(gh.permutation(np.asarray(image)).betas) for image in points)
+    factors = max(n - len(gh.permutation_cycles(image)) for image in points.tolist())
     return Bounds(layers=1, n=n, d=1, factors=factors, spectrum=(-1, -1))
 
 

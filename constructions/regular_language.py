@@ -123,7 +123,7 @@ REGISTER = Construction(
         "-1 and 0."
     ),
     citation="Grazzi, Siems et al., arXiv 2411.12537, Theorem 4, repaired with a register",
-    obstacles=lambda core: [],
+    obstacles=lambda _: [],
     build=lambda core: wire(decompose(core), shifted=False),
     claims=lambda core: _claims(core, 2),
 )
@@ -135,7 +135,7 @@ SHIFT = Construction(
         "convolution delivers to each level the outputs of one step earlier."
     ),
     citation="Grazzi, Siems et al., arXiv 2411.12537, Theorem 4, repaired with an input shift",
-    obstacles=lambda core: [],
+    obstacles=lambda _: [],
     build=lambda core: wire(decompose(core), shifted=True),
     claims=lambda core: _claims(core, 1),
     automatic=False,

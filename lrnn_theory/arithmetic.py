@@ -167,8 +167,14 @@ class Arithmetic:
             if accumulator:
                 raise ValueError(f"Semantics 'each' takes no accumulator: {text!r}.")
             return cls(form, "each")
-        wide = FORMATS.get(accumulator or ("float64" if name in ("float64", "float32") else "float32"))
-        if wide is None or wide.name not in ("float32", "float64") or wide.precision < form.precision:
+        wide = FORMATS.get(
+            accumulator or ("float64" if name in ("float64", "float32") else "float32")
+        )
+        if (
+            wide is None
+            or wide.name not in ("float32", "float64")
+            or wide.precision < form.precision
+        ):
             raise ValueError(
                 f"Accumulator must be float32 or float64 and at least as wide as {name}: {text!r}."
             )
@@ -186,7 +192,11 @@ class Arithmetic:
     def __str__(self) -> str:
         if self.format is None:
             return "exact"
-        mark = "" if self.format.overflow == FORMATS[self.format.name].overflow else f"!{self.format.overflow}"
+        mark = (
+            ""
+            if self.format.overflow == FORMATS[self.format.name].overflow
+            else f"!{self.format.overflow}"
+        )
         tail = f"+acc={self.accumulator.name}" if self.accumulator else ""
         return f"{self.format.name}{mark}:{self.semantics}{tail}"
 

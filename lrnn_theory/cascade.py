@@ -175,7 +175,7 @@ class Cascade:
         largest = max(max(x.bit_count(), y.bit_count()) for x, _, y in contexts)
         tail = self.tail or ExclusionTail.below(self.automaton.delta, 1)
         if not np.array_equal(tail.delta, self.automaton.delta) or len(tail.sizes) < largest - 1:
-            raise ValueError(f"The tail must exclude states of the automaton from {largest}.")
+            raise ValueError(f"The tail must be of this automaton, for sets of {largest} states.")
         if self.decode(self.initial) != self.automaton.initial:
             raise ValueError("The initial coordinates must stand for the initial state.")
 
@@ -218,11 +218,11 @@ def decompose(
 
     Args:
         automaton: any automaton; outputs and acceptance play no part.
-        policy: what a level may split.  "weak": as much as possible, the bound |Q| - 1 on
-            levels is for this one.  "strong": permutations only within groups that divide the
-            transition monoid.  "faithful": also what follows a group-free part; a level then
-            never permutes if the monoid is aperiodic.  None: "faithful" if that takes no more
-            levels than "weak", else "weak".
+        policy: what a level may split.  "weak": all that can be split; the bound |Q| - 1 on
+            levels is for this one.  "strong": only blocks whose splits are permuted by a group
+            that divides the transition monoid.  "faithful": also what follows group-free blocks
+            without being permuted.  If the monoid is aperiodic, neither of these two permutes.
+            None: "faithful" if that takes no more levels than "weak", else "weak".
         budget: limits on the tables; past them the cascade ends in an `ExclusionTail`, whose
             permutations need not come from the monoid under any policy.
 

@@ -110,7 +110,9 @@ class Cyclotomic:
     def __hash__(self) -> int:
         # Equal numbers of different orders must agree: the trace over the degree does.
         n = self.order
-        return hash(sum((c * _normalised_trace(n, i) for i, c in enumerate(self.coefficients)), Fraction(0)))
+        return hash(
+            sum((c * _normalised_trace(n, i) for i, c in enumerate(self.coefficients)), Fraction(0))
+        )
 
     # ---------------------------------------------------------------- real numbers
 
@@ -238,7 +240,9 @@ def parse_exact(text: str) -> Exact:
     for term in text.split(" + "):
         match = _TERM.match(term)
         if not match or len(term) > 1000:
-            raise ValueError(f"Expected an exact number such as '3', '-1/2' or '1/2 z8^1', not {text[:80]!r}.")
+            raise ValueError(
+                f"Expected an exact number such as '3', '-1/2' or '1/2 z8^1', not {text[:80]!r}."
+            )
         rational, order, power = match.groups()
         if rational.partition("/")[2].strip("0") == "" and "/" in rational:
             raise ValueError(f"Division by zero in {text[:80]!r}.")

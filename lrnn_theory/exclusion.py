@@ -5,10 +5,10 @@ states remain; it stores the rank of the excluded one among them.  If a letter p
 remains, the excluded state moves along; if not, the letter's image misses some state, and that
 one is excluded next.  After levels of sizes m, m - 1, ..., 2 one state remains.
 
-This is the classical induction on the number of states (Ginzburg, Algebraic Theory of Automata,
-1968; Ésik, A proof of the Krohn-Rhodes decomposition theorem, Theoretical Computer Science 234,
-2000).  The permutations need not come from groups of the transition monoid.  Sets of states are
-bitmasks: state q is bit q.  Proof in docs/cascades.md.
+This is the folklore induction on the number of states: an automaton with n states is simulated by a
+permutation-reset automaton with n states that names a state the first is not in, followed by one
+with n - 1 states.  The permutations need not come from groups of the transition monoid.  Sets of
+states are bitmasks: state q is bit q.  Proof in docs/cascades.md, section 7.
 """
 
 from __future__ import annotations

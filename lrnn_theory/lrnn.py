@@ -77,7 +77,7 @@ class Layer:
     b: Array
     h0: Array
     codewords: tuple[Array, ...]
-    readout: NDArray[np.int32]
+    readout: NDArray[Any]
     size: int
     initial: int
 
@@ -102,7 +102,9 @@ class Layer:
                 f"Argument 'readout' must have shape {(a, n_words, 2)}, not {readout.shape}."
             )
         if not 0 <= self.initial < self.size:
-            raise ValueError(f"Argument 'initial' must be in 0..{self.size - 1}, not {self.initial}.")
+            raise ValueError(
+                f"Argument 'initial' must be in 0..{self.size - 1}, not {self.initial}."
+            )
         for name, value in (("b", b), ("h0", h0), ("codewords", words), ("readout", readout)):
             object.__setattr__(self, name, value)
 
@@ -137,8 +139,8 @@ class Level:
     """
 
     layer: Layer
-    action: NDArray[np.int32]
-    next: NDArray[np.int32]
+    action: NDArray[Any]
+    next: NDArray[Any]
     reads: Reads
 
     def __post_init__(self) -> None:
@@ -150,7 +152,8 @@ class Level:
         nxt = index_array("next", self.next, 2, np.iinfo(np.int32).max)
         if nxt.shape != (len(action), self.layer.size):
             raise ValueError(
-                f"Argument 'next' must have shape {(len(action), self.layer.size)}, not {nxt.shape}."
+                f"Argument 'next' must have shape {(len(action), self.layer.size)}, "
+                f"not {nxt.shape}."
             )
         object.__setattr__(self, "action", action)
         object.__setattr__(self, "next", nxt)
@@ -182,11 +185,11 @@ class LRNN:
     """
 
     letters: tuple[str, ...]
-    letter_class: NDArray[np.int32]
+    letter_class: NDArray[Any]
     heads: tuple[tuple[Level, ...], ...]
-    output: NDArray[np.int32]
+    output: NDArray[Any]
     empty_output: int
-    combine: tuple[NDArray[np.int32], ...] = ()
+    combine: tuple[NDArray[Any], ...] = ()
     kind: Literal["dfa", "moore", "mealy"] = "dfa"
     output_symbols: tuple[str, ...] = ("0", "1")
     construction: str = ""
@@ -221,11 +224,15 @@ class LRNN:
         if self.tail is not None:
             self._check_tail(self.tail, contexts, n_classes)
         elif len(output) < contexts:
-            raise ValueError(f"Argument 'output' must cover {contexts} contexts, not {len(output)}.")
+            raise ValueError(
+                f"Argument 'output' must cover {contexts} contexts, not {len(output)}."
+            )
         object.__setattr__(self, "output", output)
         lowest = -1 if self.kind == "mealy" else 0
         if self.kind not in ("dfa", "moore", "mealy"):
-            raise ValueError(f"Argument 'kind' must be 'dfa', 'moore' or 'mealy', not {self.kind!r}.")
+            raise ValueError(
+                f"Argument 'kind' must be 'dfa', 'moore' or 'mealy', not {self.kind!r}."
+            )
         if not lowest <= self.empty_output < len(self.output_symbols):
             raise ValueError(f"Argument 'empty_output' is out of range: {self.empty_output}.")
 
@@ -246,7 +253,8 @@ class LRNN:
         for i, level in enumerate(levels):
             if len(level.action) < contexts:
                 raise ValueError(
-                    f"Level {i} must have an action for {contexts} contexts, not {len(level.action)}."
+                    f"Level {i} must have an action for {contexts} contexts, "
+                    f"not {len(level.action)}."
                 )
             contexts = int(level.next.max()) + 1
         return contexts
@@ -344,7 +352,9 @@ class LRNN:
             return f"{k} {unit}" if k == 1 else f"{k} {unit}s"
 
         widths = " + ".join(map(str, self.widths)) or "0"
-        factors = "dense" if self.max_factors is None else f"at most {count(self.max_factors, 'factor')}"
+        factors = (
+            "dense" if self.max_factors is None else f"at most {count(self.max_factors, 'factor')}"
+        )
         return (
             f"<LRNN {self.construction or 'custom'}: {count(self.n_layers, 'layer')}, "
             f"n = {widths}, {factors}>"

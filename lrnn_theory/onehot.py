@@ -61,7 +61,7 @@ def plain_layer(maps: ArrayLike, initial: int) -> Layer:
     products = []
     for a, image in enumerate(maps):
         if is_permutation(image):
-            products.append(gh.permutation(image))
+            products.append(gh.permutation(image.tolist()))
             readout[a, image, 0] = np.arange(size)
         else:
             products.append(gh.reset(size))
@@ -89,7 +89,7 @@ def register_layer(maps: ArrayLike, initial: int) -> Layer:
     products = []
     for a, image in enumerate(maps):
         if is_permutation(image):
-            products.append(gh.permutation(np.concatenate([image, np.arange(size, 2 * size)])))
+            products.append(gh.permutation([*image.tolist(), *range(size, 2 * size)]))
             readout[a, image, :, 0] = np.arange(size)[:, None]
         else:
             products.append(gh.register_reset(size))
@@ -109,5 +109,7 @@ def _checked(maps: ArrayLike) -> NDArray[np.int32]:
         raise ValueError(f"Argument 'maps' must have shape (actions, size), not {maps.shape}.")
     for image in maps:
         if not (is_permutation(image) or (image == image[0]).all()):
-            raise ValueError(f"A coordinate map must be a permutation or constant, not {image.tolist()}.")
+            raise ValueError(
+                f"A coordinate map must be a permutation or constant, not {image.tolist()}."
+            )
     return maps

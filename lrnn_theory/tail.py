@@ -60,7 +60,9 @@ class Tail:
             if max(before.bit_count(), after.bit_count()) > len(sizes) + 1:
                 raise ValueError(f"A block of {(before, letter, after)} is larger than the tail.")
             if self.exclusion.image(before, letter) & ~after:
-                raise ValueError(f"In context {(before, letter, after)} the letter leaves the block.")
+                raise ValueError(
+                    f"In context {(before, letter, after)} the letter leaves the block."
+                )
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -98,7 +100,11 @@ class Tail:
             return [sum(1 << q for q in np.flatnonzero(row).tolist()) for row in rows]
 
         delta = arrays["delta"].astype(np.int32)
-        if delta.ndim != 2 or not delta.size or not 0 <= delta.min() <= delta.max() < delta.shape[1]:
+        if (
+            delta.ndim != 2
+            or not delta.size
+            or not 0 <= delta.min() <= delta.max() < delta.shape[1]
+        ):
             raise ValueError("Argument 'delta' must be a table of states.")
         initial = tuple(arrays["initial"].tolist())
         before, after = masks(arrays["before"]), masks(arrays["after"])

@@ -52,12 +52,14 @@ def exact_array(name: str, values: ArrayLike) -> Array:
 
 
 def index_array(name: str, values: ArrayLike, ndim: int, bound: int) -> NDArray[np.int32]:
+    """An array of indices in 0..bound-1 with `ndim` dimensions; ValueError if it is none."""
     array = np.asarray(values)
     if array.ndim != ndim or (array.size and not np.issubdtype(array.dtype, np.integer)):
         raise ValueError(f"Argument '{name}' must be an integer array of {ndim} dimensions.")
     if array.size and not 0 <= array.min() <= array.max() < bound:
         raise ValueError(
-            f"Argument '{name}' must hold indices in 0..{bound - 1}, not {array.min()}..{array.max()}."
+            f"Argument '{name}' must hold indices in 0..{bound - 1}, "
+            f"not {array.min()}..{array.max()}."
         )
     return array.astype(np.int32)
 
@@ -78,7 +80,7 @@ class Householder:
 
     keys: Array
     betas: Array
-    ptr: NDArray[np.int64]
+    ptr: NDArray[Any]
 
     def __post_init__(self) -> None:
         keys, betas = exact_array("keys", self.keys), exact_array("betas", self.betas)
@@ -141,7 +143,9 @@ class Diagonal:
     def __post_init__(self) -> None:
         diagonal = exact_array("diagonal", self.diagonal)
         if diagonal.ndim != 2:
-            raise ValueError(f"Argument 'diagonal' must have shape (actions, n), not {diagonal.shape}.")
+            raise ValueError(
+                f"Argument 'diagonal' must have shape (actions, n), not {diagonal.shape}."
+            )
         object.__setattr__(self, "diagonal", diagonal)
 
     @property

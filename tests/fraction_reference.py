@@ -8,6 +8,7 @@ numbers it knows are those of Q(√3), enough for rotations by multiples of 30°
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -271,6 +272,36 @@ class Truth:
         self.dfa, self.outputs = dfa, outputs
         self.start = dfa.initial_state
         self.mealy = outputs is not None and self.start not in outputs
+
+    @classmethod
+    def of_table(
+        cls,
+        kind: str,
+        delta: list[list[int]],
+        letters: Sequence[str],
+        answers: Any,
+        initial: int = 0,
+    ) -> Truth:
+        """From plain lists.
+
+        `answers` has a symbol for every state, "0" or "1" for a DFA, or a row of them for every
+        letter (Mealy).
+        """
+        columns = list(zip(*delta, strict=True))
+        n = len(columns)
+        dfa = DFA(
+            states=set(range(n)),
+            input_symbols=set(letters),
+            transitions={q: dict(zip(letters, row, strict=True)) for q, row in enumerate(columns)},
+            initial_state=initial,
+            final_states={q for q in range(n) if kind == "dfa" and answers[q] == "1"},
+        )
+        if kind == "dfa":
+            return cls(dfa)
+        if kind == "moore":
+            return cls(dfa, dict(enumerate(answers)))
+        rows = zip(letters, answers, strict=True)
+        return cls(dfa, {(a, q): symbol for a, row in rows for q, symbol in enumerate(row)})
 
     def step(self, state: Any, letter: str) -> tuple[Any, str]:
         """The next state and the answer."""

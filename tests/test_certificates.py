@@ -18,6 +18,9 @@ from constructions.regular_language import wire
 from lrnn_theory import (
     Automaton,
     Certificate,
+    Householder,
+    Layer,
+    Level,
     Proved,
     Refuted,
     check,
@@ -42,24 +45,24 @@ def forged(certificate, change):
 
 
 def closure_only():
-    """An LRNN that is right although its layers, taken by themselves, are not.
+    """Parity by two layers of which the second is right only because the first alternates.
 
-    An action that no context takes moves the coordinate to a wrong place.
+    It adds 1 and -1 in turn; by itself, adding twice in a row would leave its codewords 0 and 1.
     """
-    lrnn = compile_dfa("(a{3})*")
-    level = lrnn.levels[0]
-    layer = level.layer
-    unused = replace(
-        layer,
-        b=np.concatenate([layer.b, layer.b + 1]),
-        transition=type(layer.transition)(
-            layer.transition.keys,
-            layer.transition.betas,
-            [*layer.transition.ptr, layer.transition.ptr[-1]],
-        ),
-        readout=np.concatenate([layer.readout, layer.readout]),
+    lrnn = compile_dfa("(aa)*")
+    first = replace(lrnn.levels[0], reads="previous", next=np.array([[0, 1]]))
+    scalar = np.array([[[0]], [[1]]])
+    layer = Layer(
+        Householder(np.zeros((0, 1), int), np.zeros(0, int), np.zeros(3, int)),
+        b=np.array([[[1]], [[-1]]]),
+        h0=np.array([[0]]),
+        codewords=(scalar,),
+        readout=np.array([[[1, 0], [0, 1]]] * 2),
+        size=2,
+        initial=0,
     )
-    return replace(lrnn, heads=((replace(level, layer=unused),),)), Automaton.from_regex("(a{3})*")
+    second = Level(layer, np.array([0, 1]), np.array([[1, 0]] * 2), "current")
+    return replace(lrnn, heads=((first, second),)), Automaton.from_regex("(aa)*")
 
 
 @pytest.mark.parametrize("arithmetic", ARITHMETICS)
@@ -68,7 +71,7 @@ def test_all_methods_are_re_proved(arithmetic):
     verdict = verify(lrnn, automaton, arithmetic)
     assert isinstance(verdict, Proved)
     assert verdict.method == "closure"
-    wrong = verify(lrnn, "(a{2})*", arithmetic)
+    wrong = verify(lrnn, "(aaa)*", arithmetic)
     assert isinstance(wrong, Refuted)
     assert wrong.word == ("a", "a")
     composed = verify(compile_dfa("a*b(a|b)*"), "a*b(a|b)*", arithmetic)
@@ -77,7 +80,7 @@ def test_all_methods_are_re_proved(arithmetic):
         assert type(again) is type(v)
         assert again.arithmetic == v.arithmetic
     assert check(wrong.certificate).word == wrong.word
-    assert (check(wrong.certificate).answered, check(wrong.certificate).expected) == ("0", "1")
+    assert (check(wrong.certificate).answered, check(wrong.certificate).expected) == ("1", "0")
 
 
 @given(automata(max_states=6), st.sampled_from(ARITHMETICS), st.sampled_from([0, 10, 10**6]))
@@ -109,15 +112,19 @@ def test_exact_irrational_weights():
 
 
 def test_nearest_irrational_codeword_needs_real_order():
-    """A rotation by 2 pi / 7 read out with the codewords of Z5 is off every codeword."""
-    five = compile_dfa(languages.mod(5), construction="rotation")
-    seven = compile_dfa(languages.mod(7), construction="rotation")
-    layer = replace(five.levels[0].layer, transition=seven.levels[0].layer.transition)
-    mixed = replace(five, heads=((replace(five.levels[0], layer=layer),),))
-    verdict = verify(mixed, languages.mod(5), "exact")
+    """A rotation by 2 pi / 8 read out with the codewords of Z3 is mostly off every codeword."""
+    three = compile_dfa(languages.mod(3), construction="rotation")
+    eight = compile_dfa(languages.mod(8), construction="rotation")
+    layer = replace(three.levels[0].layer, transition=eight.levels[0].layer.transition)
+    mixed = replace(three, heads=((replace(three.levels[0], layer=layer),),))
+    verdict = verify(mixed, languages.mod(3), "exact")
     assert isinstance(verdict, Refuted)
-    assert len(verdict.word) == 5
+    # An angle of 45 degrees is still nearest to 0, of 90 degrees to 120.
+    assert len(verdict.word) == 1
+    assert verdict.answered == "1"
     assert check(verdict.certificate).word == verdict.word
+    longer = verify(replace(mixed, output=1 - mixed.output), languages.mod(3), "exact")
+    assert check(longer.certificate).word == longer.word
 
 
 def test_other_weights_are_refused():
@@ -135,8 +142,8 @@ LIES = {
     "weight off the grid": lambda d: d["lrnn"]["heads"][0][0]["actions"][1]["a"][0].__setitem__(
         2, "-0x1.0000000000001p+0"
     ),
-    "weight": lambda d: d["lrnn"]["heads"][0][0]["actions"][1]["a"][0].__setitem__(2, 1),
-    "h0": lambda d: d["lrnn"]["heads"][0][0].update(h0=[-1]),
+    "weight": lambda d: d["lrnn"]["heads"][0][0]["actions"][1]["a"][0].__setitem__(2, "1"),
+    "h0": lambda d: d["lrnn"]["heads"][0][0].update(h0=["-1"]),
     "wiring": lambda d: d["lrnn"]["heads"][0][0].update(action=[1, 1]),
     "negative index": lambda d: d["lrnn"]["heads"][0][0].update(action=[-2, -1]),
     "boolean index": lambda d: d["lrnn"]["heads"][0][0].update(action=[False, True]),

@@ -91,6 +91,8 @@ def _complete_arithmetic(incomplete: str) -> list[str]:
 
 # -------------------------------------------------------------------- arguments
 
+# Every option has its name spelt out: typer 0.27 takes a lone metavar for the name.
+
 
 def _positive(text: str) -> int:
     if not text.isdecimal() or int(text) == 0:
@@ -110,7 +112,11 @@ Source = Annotated[
 Weights = Annotated[str, typer.Argument(metavar="FILE", help="A weight file.", show_default=False)]
 Alphabet = Annotated[
     str | None,
-    typer.Option(metavar="LETTERS", help="The letters of a regex; by default those that it names."),
+    typer.Option(
+        "--alphabet",
+        metavar="LETTERS",
+        help="The letters of a regex; by default those that it names.",
+    ),
 ]
 Sink = Annotated[
     bool,
@@ -118,7 +124,10 @@ Sink = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Write one JSON object.")]
 Device = Annotated[
-    str, typer.Option(metavar="DEVICE", help="cpu, cuda or cuda:N; auto takes a GPU if it can.")
+    str,
+    typer.Option(
+        "--device", metavar="DEVICE", help="cpu, cuda or cuda:N; auto takes a GPU if it can."
+    ),
 ]
 _ARITHMETIC_HELP = "Number format and rounding, such as bfloat16 or float32:each."
 
@@ -177,6 +186,7 @@ def compile_source(
     construction: Annotated[
         str | None,
         typer.Option(
+            "--construction",
             metavar="NAME",
             help="The construction to use; by default the cheapest that applies.",
             autocompletion=_complete_construction,
@@ -185,6 +195,7 @@ def compile_source(
     objective: Annotated[
         str | None,
         typer.Option(
+            "--objective",
             metavar="NAME",
             help="What the cheapest has fewest of: layers (default), state or factors.",
             autocompletion=_complete_objective,
@@ -287,12 +298,17 @@ def verify_weights(
     ] = None,
     certificate: Annotated[
         Path | None,
-        typer.Option(metavar="OUT", help="Write the certificate of the verdict (JSON)."),
+        typer.Option(
+            "--certificate", metavar="OUT", help="Write the certificate of the verdict (JSON)."
+        ),
     ] = None,
     budget: Annotated[
         int | None,
         typer.Option(
-            metavar="N", help="Configurations to examine before giving up.", parser=_positive
+            "--budget",
+            metavar="N",
+            help="Configurations to examine before giving up.",
+            parser=_positive,
         ),
     ] = None,
     sink: Sink = False,
@@ -337,7 +353,7 @@ def check_certificate(
     ],
     weights: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="The weight file that it must be about."),
+        typer.Option("--weights", metavar="FILE", help="The weight file that it must be about."),
     ] = None,
     as_json: Json = False,
 ) -> int:

@@ -41,7 +41,7 @@ def progress(task: str, unit: str = "") -> Iterator[Callable[[int], None]]:
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     console = Console(stderr=True)
-    if False:
+    if not console.is_terminal:
         yield lambda _: None
         return
     text = TextColumn("{task.description}", markup=False)
@@ -133,12 +133,17 @@ def verdict_text(verdict: Verdict) -> str:
     raise TypeError(f"Argument 'verdict' must be a Verdict, not {type(verdict).__name__}.")
 
 
-def word_text(word: Sequence[str]) -> str:
-    """A word in quotes, its letters apart where one has several characters.
+def word_text(word: Sequence[str], limit: int = 40) -> str:
+    """A word in quotes, or the beginning of one that has more letters than `limit`.
 
     Example:
         >>> word_text("ab"), word_text(["SYN", "ACK"]), word_text("")
         ("the word 'ab'", "the word 'SYN ACK'", 'the empty word')
+        >>> word_text("abcd", limit=3)
+        "the word 'abc'... (4 letters)"
     """
+    if not word:
+        return "the empty word"
     separator = "" if all(len(letter) == 1 for letter in word) else " "
-    return f"the word {separator.join(word)!r}" if word else "the empty word"
+    shown = f"the word {separator.join(word[:limit])!r}"
+    return shown if len(word) <= limit else f"{shown}... ({len(word):,} letters)"

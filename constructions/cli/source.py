@@ -37,8 +37,8 @@ def read_automaton(
         ValueError: if it is none of these, or an option does not fit it.
 
     Example:
-        >>> read_automaton("@mod(3)")
-        <Automaton dfa: 3 states, 1 letter>
+        >>> read_automaton("@mod(3, ab)")
+        <Automaton dfa: 3 states, 2 letters>
     """
     kind = source_kind(source)
     if sink and kind != "dot":

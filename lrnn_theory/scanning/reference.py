@@ -58,9 +58,7 @@ class Machine:
 
     def start(self, batch: int) -> ScanState:
         """The state before the first letter."""
-        shifted = tuple(
-            self.table(np.full(batch, v.layer.initial)) for v in self.lrnn.levels
-        )
+        shifted = tuple(self.table(np.full(batch, v.layer.initial)) for v in self.lrnn.levels)
         hidden = tuple(k.start(batch) for k in self.kernels)
         if self.tail is not None:
             hidden += self.tail.start(batch)
@@ -154,24 +152,26 @@ def scan(
             raise TypeError(f"Argument 'tokens' must hold integers, not {tokens.dtype}.")
         tokens = tokens.long()
     if tokens.ndim != 2:
-        raise ValueError(f"Argument 'tokens' must have shape (batch, time), not {tuple(tokens.shape)}.")
+        raise ValueError(
+            f"Argument 'tokens' must have shape (batch, time), not {tuple(tokens.shape)}."
+        )
     if outputs not in ("all", "last"):
         raise ValueError(f"Argument 'outputs' must be 'all' or 'last', not {outputs!r}.")
-    device = torch.device(device) if device is not None else tokens.device
+    place = tokens.device if device is None else torch.device(device)
     batch, time = tokens.shape
-    ends = _lengths(lengths, batch, time, device)
+    ends = _lengths(lengths, batch, time, place)
     valid = tokens if ends is None else tokens[torch.arange(time) < ends.cpu()[:, None]].cpu()
     if valid.numel() and not 0 <= int(valid.min()) <= int(valid.max()) < len(lrnn.letters):
         raise ValueError(
             f"Argument 'tokens' must hold letter indices in 0..{len(lrnn.letters) - 1}, "
             f"not {int(valid.min())}..{int(valid.max())}."
         )
-    machine = Machine(lrnn, arithmetic, device)
+    machine = Machine(lrnn, arithmetic, place)
     state = initial if initial is not None else machine.start(batch)
     if len(state.output) != batch or len(state.hidden) != len(lrnn.widths):
         raise ValueError("Argument 'initial' must come from the same LRNN and the same batch size.")
-    rows = tokens.to(device).long().clamp(0, len(lrnn.letters) - 1).T
-    collected = torch.full((batch, time), -1, device=device) if outputs == "all" else None
+    rows = tokens.to(place).long().clamp(0, len(lrnn.letters) - 1).T
+    collected = torch.full((batch, time), -1, device=place) if outputs == "all" else None
     with torch.no_grad():
         for t in range(time):
             letters = rows[t].cpu().numpy() if machine.exact else rows[t]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -69,7 +70,7 @@ def store(layer: Layer, arithmetic: Arithmetic) -> StoredLayer:
         words,
         tuple(_word_rows(c) for c in words),
         tuple(_half_squares(c) for c in words),
-        tuple(slice(int(i), int(j)) for i, j in zip(edges[:-1], edges[1:], strict=True)),
+        tuple(slice(int(i), int(j)) for i, j in pairwise(edges)),
     )
 
 
@@ -130,7 +131,9 @@ def _rounder(arithmetic: Arithmetic) -> Callable[[Array], Array]:
 
 def _half_squares(words: Array) -> Array:
     if words.dtype == object or words.dtype == np.int64:
-        total = (words.astype(object) ** 2 if words.dtype == np.int64 else words * words).sum(axis=1)
+        total = (words.astype(object) ** 2 if words.dtype == np.int64 else words * words).sum(
+            axis=1
+        )
         return np.array([Fraction(1, 2) * x for x in total], object)
     total = np.zeros(len(words))
     for i in range(words.shape[1]):

@@ -12,7 +12,6 @@ import json
 import math
 import os
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -99,14 +98,18 @@ def describe(lrnn: LRNN, arithmetic: Arithmetic) -> dict[str, Any]:
     """An LRNN as an arithmetic stores it, as plain data."""
     field = {"field": _field(lrnn)} if arithmetic.is_exact else {}
     tail = {} if lrnn.tail is None else {"tail": _tail(lrnn.tail)}
-    return field | tail | {
-        "letter_class": lrnn.letter_class.tolist(),
-        "heads": [[_level(level, arithmetic) for level in head] for head in lrnn.heads],
-        "combine": [c.tolist() for c in lrnn.combine],
-        "output": lrnn.output.tolist(),
-        "empty_output": lrnn.empty_output,
-        "output_symbols": list(lrnn.output_symbols),
-    }
+    return (
+        field
+        | tail
+        | {
+            "letter_class": lrnn.letter_class.tolist(),
+            "heads": [[_level(level, arithmetic) for level in head] for head in lrnn.heads],
+            "combine": [c.tolist() for c in lrnn.combine],
+            "output": lrnn.output.tolist(),
+            "empty_output": max(lrnn.empty_output, 0),
+            "output_symbols": list(lrnn.output_symbols),
+        }
+    )
 
 
 def _tail(tail: Tail) -> dict[str, Any]:
@@ -131,7 +134,8 @@ def _level(level: Level, arithmetic: Arithmetic) -> dict[str, Any]:
     actions = []
     for a in range(layer.n_actions):
         r, j = np.nonzero(stored.columns[a] < layer.n)
-        entries = zip(r.tolist(), stored.columns[a, r, j].tolist(), stored.values[a, r, j].tolist(), strict=True)
+        places, weights = stored.columns[a, r, j].tolist(), stored.values[a, r, j].tolist()
+        entries = zip(r.tolist(), places, weights, strict=True)
         i, k = np.nonzero(stored.b[a] != 0)
         inputs = zip(i.tolist(), k.tolist(), stored.b[a, i, k].tolist(), strict=True)
         actions.append(
@@ -156,15 +160,11 @@ def _level(level: Level, arithmetic: Arithmetic) -> dict[str, Any]:
     }
 
 
-def number(x: Any) -> int | str:
-    """A number as JSON: an integer, a hexadecimal float, or an exact number as text."""
-    if isinstance(x, float):
-        if math.isfinite(x):
-            return int(x) if x.is_integer() and abs(x) < 2**53 else x.hex()
-        return str(x)
-    if isinstance(x, Fraction) and x.denominator == 1:
-        return x.numerator
-    return x if isinstance(x, int) else str(x)
+def number(x: Any) -> str:
+    """A weight as text: an integer, a hexadecimal float, or an exact number."""
+    if isinstance(x, float) and math.isfinite(x):
+        return str(int(x)) if x.is_integer() and abs(x) < 2**53 else x.hex()
+    return str(x)
 
 
 def digest(data: dict[str, Any]) -> str:
@@ -172,4 +172,3 @@ def digest(data: dict[str, Any]) -> str:
     rest = {k: v for k, v in data.items() if k != "digest"}
     text = json.dumps(rest, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
-

@@ -35,7 +35,9 @@ class Budget:
 
     def __post_init__(self) -> None:
         if self.configurations < 1:
-            raise ValueError(f"Argument 'configurations' must be positive, not {self.configurations}.")
+            raise ValueError(
+                f"Argument 'configurations' must be positive, not {self.configurations}."
+            )
         if self.seconds is not None and not self.seconds > 0:
             raise ValueError(f"Argument 'seconds' must be positive, not {self.seconds}.")
 
@@ -143,8 +145,11 @@ def _trace(
 
 
 class _Runner:
-    """Steps rows of state numbers of all layers, coordinates of shifted layers and of the tail,
-    and the automaton's state."""
+    """Steps rows of numbers.
+
+    A row holds the states of all layers, the coordinates of shifted layers, those of the tail,
+    and the automaton's state.
+    """
 
     def __init__(self, lrnn: LRNN, target: Target, arithmetic: Arithmetic) -> None:
         self.lrnn, self.target = lrnn, target
@@ -189,7 +194,8 @@ class _Runner:
             output = self.lrnn.output[joint].astype(np.int64)
         else:
             first = len(self.tables) + len(self.shifted)
-            walks = [self.tail.walk(c, row) for c, row in zip(joint, rows[:, first:-1], strict=True)]
+            coordinates = rows[:, first:-1].tolist()
+            walks = list(map(self.tail.walk, joint.tolist(), coordinates))
             after[:, first:-1] = [moved for moved, _ in walks]
             output = np.array([answer for _, answer in walks], np.int64)
         response = self.target.response

@@ -1,8 +1,8 @@
 """Proof by composition: every layer by itself, then the wiring by induction on the word.
 
-1. *Layers.*  Close the states of a layer under all its actions, in the given arithmetic, and label
-   each with the coordinate that the readout calls current.  If labels are consistent, each action
-   moves coordinates by a map, and the readout reports the label truly, whatever the word.
+1. *Layers.*  Close the states of a layer under the actions in use, in the given arithmetic, and
+   label each with the coordinate that the readout calls current.  If labels are consistent, each
+   action moves coordinates by a map, and the readout reports the label truly, whatever the word.
 2. *Wiring.*  A context is described by triples (X, a, Y): the automaton was in the set X, read the
    letter a, and is in the set Y.  Start from (Q, a, Q).  A level whose coordinate is p in block X
    narrows X to its *tile* T(X, p): the least sets with the initial state in the initial tile and
@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +30,7 @@ from lrnn_theory.lrnn import LRNN, Level
 from lrnn_theory.tail import Tail
 from lrnn_theory.verification.states import StateTable
 
-MAX_LAYER_STATES = 100_000
+MAX_LAYER_STATES = 20_000
 """Largest number of states of a layer that is closed by itself."""
 
 Triple = tuple[int, int, int]
@@ -76,7 +77,8 @@ def prove(lrnn: LRNN, target: Target, arithmetic: Arithmetic) -> dict[str, int]:
         contexts: dict[int, set[Triple]] = root
         block = everything
         for depth, level in enumerate(head):
-            maps, count = _close_layer(level, arithmetic, f"layer {depth} of head {i}")
+            used = np.unique(level.action[list(contexts)])
+            maps, count = _close_layer(level, used, arithmetic, f"layer {depth} of head {i}")
             n_states += count
             contexts, block = _refine(level, maps, contexts, block, target.initial, images)
             n_triples += sum(map(len, contexts.values()))
@@ -97,18 +99,17 @@ def prove(lrnn: LRNN, target: Target, arithmetic: Arithmetic) -> dict[str, int]:
 
 
 def _close_layer(
-    level: Level, arithmetic: Arithmetic, where: str
+    level: Level, used: NDArray[Any], arithmetic: Arithmetic, where: str
 ) -> tuple[NDArray[np.int64], int]:
-    """The coordinate map of every action, (actions, size), -1 where never needed."""
+    """The coordinate map of every action used, (actions, size), -1 where never needed."""
     layer = level.layer
     table = StateTable(layer, arithmetic)
     maps = np.full((layer.n_actions, layer.size), -1, np.int64)
     labels = np.array([layer.initial])
     frontier = np.array([0])
-    every = np.arange(layer.n_actions)
     while frontier.size:
-        source = np.repeat(frontier, layer.n_actions)
-        action = np.tile(every, len(frontier))
+        source = np.repeat(frontier, len(used))
+        action = np.tile(used, len(frontier))
         after = table.step(source, action)
         if len(table) > MAX_LAYER_STATES:
             raise NotComposedError(f"{where} has more than {MAX_LAYER_STATES} states")
@@ -173,9 +174,7 @@ def _refine(
     return below, tiles[start]
 
 
-def _enter_tail(
-    tail: Tail, contexts: dict[int, set[Triple]], block: int, target: Target
-) -> None:
+def _enter_tail(tail: Tail, contexts: dict[int, set[Triple]], block: int, target: Target) -> None:
     """The blocks that the tail starts from must hold what is known, and mean one thing.
 
     From there on the rule of exclusion is right on any automaton (docs/cascades.md), and a

@@ -94,7 +94,9 @@ def _align(lrnn: LRNN, automaton: Automaton) -> Automaton:
             f"but the automaton reads {shown(automaton.letters)}."
         )
     if automaton.kind != lrnn.kind:
-        raise ValueError(f"The LRNN answers like a {lrnn.kind}, but the automaton is a {automaton.kind}.")
+        raise ValueError(
+            f"The LRNN answers like a {lrnn.kind}, but the automaton is a {automaton.kind}."
+        )
     return automaton.with_letters(lrnn.letters).minimize()
 
 

@@ -1,0 +1,40 @@
+"""docs/command-line.md: its session runs as shown, and it leaves no option out."""
+
+import re
+import shlex
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+from command_line import lrnn
+
+from constructions import CONSTRUCTIONS
+from constructions.cli import app
+
+PAGE = (Path(__file__).parents[1] / "docs" / "command-line.md").read_text(encoding="utf-8")
+
+
+def test_documented_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    session = PAGE.split("A first session:")[1].split("## ")[0]
+    steps = re.findall(r"    \$ (.*)\n((?:    [^$].*\n)*)", session)
+    assert len(steps) == 4
+    for command, shown in steps:
+        stdin, _, rest = command.rpartition(" | ")
+        ran = lrnn(*shlex.split(rest)[1:], stdin=stdin.removeprefix("echo ") + "\n")
+        assert (ran.code, ran.err) == (0, "")
+        if shown:
+            out = re.sub(r"in \d+\.\d+ s", "in 0.01 s", ran.out)
+            assert out == textwrap.dedent(shown)
+
+
+def test_documentation_names_every_option() -> None:
+    group: Any = typer.main.get_command(app)
+    for name, command in group.commands.items():
+        assert f"    lrnn {name}" in PAGE
+        section = PAGE.split(f"## lrnn {name}")[1].split("\n## ")[0]
+        for option in (x for p in command.params for x in p.opts if x.startswith("-")):
+            assert option in section, (name, option)
+    assert all(f"`{key}`" in PAGE for key in CONSTRUCTIONS)
