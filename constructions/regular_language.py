@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from lrnn_theory.automaton import Automaton
 from lrnn_theory.cascade import Cascade, decompose
 from lrnn_theory.cascade import Level as CascadeLevel
-from lrnn_theory.construction import Bounds, Construction, empty_output
+from lrnn_theory.construction import Bounds, Construction, core_of, empty_output
 from lrnn_theory.lrnn import LRNN, Layer, Level, Reads
 from lrnn_theory.onehot import is_permutation, plain_layer, register_layer
 from lrnn_theory.tail import Tail
@@ -108,6 +108,43 @@ def _by_current(nxt: NDArray[np.int64], maps: NDArray[np.int32]) -> NDArray[np.i
         known = nxt[:, previous] >= 0
         out[rows[known], maps[known, previous]] = nxt[known, previous]
     return out
+
+
+def published(automaton: Automaton) -> LRNN:
+    """The construction as published: no register, so a level sees coordinates after the letter.
+
+    It is wrong where a reset hides the coordinate before the letter that a level below needs; kept
+    to be refuted (docs/regular-languages.md).  A context is a context of the cascade, which wants
+    the coordinates before the letter, with the coordinates passed so far.
+    """
+    core = core_of(automaton)[1]
+    cascade = decompose(core)
+    if core.kind == "mealy" or cascade.tail is not None:
+        raise ValueError("Argument 'automaton' must be a DFA or Moore machine without a tail.")
+    contexts: list[tuple[int, tuple[int, ...]]] = [(a, ()) for a in range(core.n_letters)]
+    levels = []
+    for level, initial in zip(cascade.levels, cascade.initial, strict=True):
+        below: dict[tuple[int, tuple[int, ...]], int] = {}
+        rows = [
+            [
+                below.setdefault((int(level.next[c, p]), (*above, p)), len(below))
+                for p in range(level.size)
+            ]
+            for c, above in contexts
+        ]
+        action = level.action[[c for c, _ in contexts]]
+        levels.append(Level(plain_layer(level.maps, initial), action, np.array(rows), "current"))
+        contexts = list(below)
+    states = [cascade.decode(coordinates) for _, coordinates in contexts]
+    return LRNN(
+        letters=core.letters,
+        letter_class=np.arange(core.n_letters),
+        heads=(tuple(levels),),
+        output=core.response[states],
+        empty_output=empty_output(core),
+        kind=core.kind,
+        output_symbols=core.output_symbols,
+    )
 
 
 def _claims(core: Automaton, width: int) -> Bounds:

@@ -82,7 +82,7 @@ def _block_systems(delta: NDArray[np.int32], limit: int = 400) -> list[NDArray[n
         for other in principal:
             if len(found) >= limit:
                 break
-            joined = _close(delta, _join(labels, other))
+            joined = _join(labels, other)  # the join of congruences is a congruence
             if joined.max() and joined.tobytes() not in found:
                 found[joined.tobytes()] = joined
                 queue.append(joined)

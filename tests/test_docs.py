@@ -1,0 +1,35 @@
+"""Every example of the README, the pages and the docstrings runs as shown."""
+
+import doctest
+import importlib
+import pkgutil
+from pathlib import Path
+
+import pytest
+
+import constructions
+import lrnn_theory
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted(p for p in (ROOT / "docs").glob("*.md") if ">>> " in p.read_text(encoding="utf-8"))
+MODULES = [
+    name
+    for package in (lrnn_theory, constructions)
+    for _, name, _ in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
+    if not name.endswith("__main__")
+]
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", *PAGES], ids=lambda p: p.name)
+def test_pages(page):
+    result = doctest.testfile(str(page), module_relative=False, encoding="utf-8")
+    assert result.attempted > 0
+    assert result.failed == 0
+
+
+@pytest.mark.parametrize("name", ["constructions", *MODULES])
+def test_docstrings(name):
+    module = importlib.import_module(name)
+    scope = {} if name.startswith("lrnn_theory.householder") else None
+    extra = vars(importlib.import_module("lrnn_theory.householder")) if scope is not None else {}
+    assert doctest.testmod(module, extraglobs=extra).failed == 0
