@@ -6,6 +6,7 @@ import math
 from typing import Any
 from unittest.mock import patch
 
+import numpy as np
 import pytest
 from fraction_reference import Differs, Reference, RunsAway, Same, Truth, compare
 
@@ -28,6 +29,14 @@ LIMIT = 200
 """Configurations that the reference closes before it says that states run away."""
 
 FORMATS = ("float32", "bfloat16", "float16")
+ARITHMETICS = ("exact", *FORMATS)
+
+
+def truth_of(automaton: Automaton) -> Truth:
+    """An automaton as automata-lib and plain lists have it."""
+    answers = np.array(automaton.output_symbols, object)[automaton.response].tolist()
+    delta, letters = automaton.delta.tolist(), automaton.letters
+    return Truth.of_table(automaton.kind, delta, letters, answers, automaton.initial)
 
 
 @patch.object(compositional, "MAX_LAYER_STATES", LIMIT)  # exact states that run away grow ever
