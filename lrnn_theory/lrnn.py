@@ -204,6 +204,9 @@ class LRNN:
         classes = index_array("letter_class", self.letter_class, 1, max(n_classes, 1))
         if len(classes) != len(letters):
             raise ValueError(f"Argument 'letter_class' must have {len(letters)} entries.")
+        symbols = tuple(self.output_symbols)
+        if not symbols or len(set(symbols)) != len(symbols):
+            raise ValueError(f"Argument 'output_symbols' must be distinct, not {symbols!r}.")
         if not self.heads or len(self.combine) != len(self.heads) - 1:
             raise ValueError("Argument 'combine' must have one array for every head but the first.")
         for name, value in (("letters", letters), ("letter_class", classes)):

@@ -13,6 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 from lrnn_theory.cyclotomic import Cyclotomic, simplify
 
 Array = NDArray[Any]
+_SMALL = 2**62
+"""Integers below this in absolute value are kept in int64."""
+
 MAX_WEIGHTS = 200_000_000
 """Largest accepted number of entries of one array of weights."""
 
@@ -28,7 +31,9 @@ def exact_array(name: str, values: ArrayLike) -> Array:
     """
     array = np.asarray(values)
     if np.issubdtype(array.dtype, np.integer):
-        return array.astype(np.int64)
+        if not array.size or -_SMALL < int(array.min()) <= int(array.max()) < _SMALL:
+            return array.astype(np.int64)
+        array = array.astype(object)
     if np.issubdtype(array.dtype, np.floating):
         if not np.isfinite(array).all():
             raise ValueError(f"Argument '{name}' must hold finite numbers, not NaN or infinity.")
@@ -46,7 +51,7 @@ def exact_array(name: str, values: ArrayLike) -> Array:
         if isinstance(x, bool) or not isinstance(x, (int, np.integer, Fraction, Cyclotomic)):
             raise TypeError(f"Argument '{name}' must hold exact numbers, not {x!r}.")
         exact[index] = simplify(int(x) if isinstance(x, np.integer) else x)
-    if all(isinstance(x, int) and abs(x) < 2**62 for x in exact.flat):
+    if all(isinstance(x, int) and abs(x) < _SMALL for x in exact.flat):
         return exact.astype(np.int64)
     return exact
 
@@ -119,19 +124,32 @@ class Householder:
     @cached_property
     def eigenvalues(self) -> Array:
         """1 - beta |k|^2 of every factor."""
-        return 1 - self.betas * (self.keys * self.keys).sum(axis=1)
+        keys, betas = self._wide(self.keys.shape[1])
+        return 1 - betas * (keys * keys).sum(axis=1)
 
     def matrix(self, action: int) -> Array:
         """The product, exactly, of shape (n, n)."""
         lo, hi = self.ptr[action], self.ptr[action + 1]
-        out = np.eye(self.n, dtype=np.int64)
-        if self.keys.dtype == object or self.betas.dtype == object:
-            out = out.astype(object)
+        # Where every factor has norm at most 1, so has every product, and its entries are small.
+        tame = bool((abs(self.eigenvalues[lo:hi]) <= 1).all())
+        keys, betas = self._wide(self.n if tame else None)
+        out = np.eye(self.n, dtype=np.int64).astype(np.result_type(keys, betas))
         for i in range(hi - 1, lo - 1, -1):
-            support = np.flatnonzero(self.keys[i])
-            k = self.keys[i, support]
-            out[support] -= np.outer(self.betas[i] * k, k @ out[support])
+            support = np.flatnonzero(keys[i])
+            k = keys[i, support]
+            out[support] -= np.outer(betas[i] * k, k @ out[support])
+        if out.dtype == object and np.int64 == self.keys.dtype == self.betas.dtype:
+            return exact_array("matrix", out)
         return out
+
+    def _wide(self, terms: int | None) -> tuple[Array, Array]:
+        """Keys and betas in a type that holds sums of `terms` products beta k k'; None: any."""
+        keys, betas = self.keys, self.betas
+        if keys.dtype == betas.dtype == np.int64 and terms is not None:
+            largest = int(abs(keys).max(initial=0)) ** 2 * int(abs(betas).max(initial=0))
+            if (largest + 1) * (terms + 1) < _SMALL:
+                return keys, betas
+        return keys.astype(object), betas.astype(object)
 
 
 @dataclass(frozen=True, eq=False)

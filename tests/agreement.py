@@ -58,8 +58,9 @@ def examine(
     if isinstance(verdict, Undecided):
         assert isinstance(outcome, RunsAway), (where, verdict, outcome)
         assert outcome.covered <= verdict.covered, (where, verdict, outcome)
-        further = compare(lrnn, truth, 4 * LIMIT)
-        assert verdict.covered <= right_up_to(further), (where, verdict, further)
+        # The reference's pairs are more: it neither minimises the automaton nor merges letters.
+        further = (compare(lrnn, truth, factor * LIMIT) for factor in (4, 40))
+        assert any(verdict.covered <= right_up_to(o) for o in further), (where, verdict)
         return verdict
     if isinstance(outcome, RunsAway):  # `verify` went further than the reference
         outcome = compare(lrnn, truth, 50 * LIMIT)

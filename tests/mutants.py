@@ -139,7 +139,7 @@ MACHINES: dict[str, Callable[[], Machine]] = {
     "random 3": partial(random_table, 3, "dfa"),
     "random 23, input shift": partial(random_table, 23, "dfa", "input_shift"),
     "random 1, Moore": partial(random_table, 1, "moore"),
-    "random 19, Moore, dense": partial(random_table, 19, "moore", "dense"),
+    "random 21, Moore, dense": partial(random_table, 21, "moore", "dense"),
     "random 17, Mealy": partial(random_table, 17, "mealy"),
     "random 21, Mealy, input shift": partial(random_table, 21, "mealy", "input_shift"),
     "ends in abb, tail": lambda: with_tail(regex("(a|b)*abb"), 0),

@@ -128,13 +128,24 @@ def test_a_state_of_another_batch_is_refused():
 
 
 @pytest.mark.gpu
-def test_a_gpu_gives_the_same_bits():
+@pytest.mark.parametrize("arithmetic", [*FORMATS[1:], "float32:wide", "float8_e4m3!sat"])
+@pytest.mark.parametrize("name", ["rotation", "cyclic", "iso_date", "tcp", "tail"])
+def test_a_gpu_gives_the_same_bits(name, arithmetic):
     if not torch.cuda.is_available():
         pytest.skip("no CUDA device on this machine")
-    for construction in ("rotation", "cyclic"):
-        lrnn = compile_dfa(languages.mod(7), construction=construction)
-        tokens = torch.zeros(4, 500, dtype=torch.int64)
-        for arithmetic in ("float32", "bfloat16", "float16", "float64", "float8_e5m2"):
-            _, here = scan(lrnn, tokens, arithmetic, return_state=True)
-            _, there = scan(lrnn, tokens, arithmetic, device="cuda", return_state=True)
-            assert torch.equal(here.hidden[0], there.hidden[0].cpu())
+    if name in ("rotation", "cyclic"):
+        automaton = languages.mod(7)
+        lrnn = compile_dfa(automaton, construction=name)
+    elif name == "tail":
+        automaton = languages.random_automaton(10, seed=2)
+        lrnn = wire(decompose(automaton, budget=Budget(contexts=40)), shifted=False)
+        assert lrnn.tail is not None
+    else:
+        automaton = languages.BESTIARY[name]()
+        lrnn = compile_dfa(automaton)
+    tokens = torch.from_numpy(tokens_of(automaton, 0, batch=33, time=100))
+    outputs, here = scan(lrnn, tokens, arithmetic, return_state=True)
+    on_gpu, there = scan(lrnn, tokens, arithmetic, device="cuda", return_state=True)
+    assert torch.equal(outputs, on_gpu.cpu())
+    for x, y in zip(here.hidden, there.hidden, strict=True):
+        assert torch.equal(x.view(torch.uint8), y.cpu().view(torch.uint8))

@@ -199,7 +199,8 @@ class ExactKernel:
             x = h[:, rows].reshape(len(h), words.shape[1])
             if h.dtype != object and words.dtype != object:
                 # Twice the score is an integer; it fits where |h| and |c| are below 2^28.
-                if max(abs(x).max(initial=0), abs(words).max()) * words.shape[1] < 2**28:
+                largest = max(int(abs(x).max(initial=0)), int(abs(words).max()))
+                if largest * words.shape[1] < 2**28:
                     score = 2 * (x @ words.T) - (words * words).sum(axis=1)
                     index = index * len(words) + score.argmax(axis=1)
                     continue

@@ -77,6 +77,9 @@ class Real:
     def __hash__(self):
         return hash(self.c if any(self.c[1:]) else self.c[0])
 
+    def __lt__(self, x):
+        return self * -1 > x * -1
+
     def __gt__(self, x):  # by enclosures of growing precision
         difference, bits = (self + -1 * x).c, 64
         while any(difference):
@@ -185,9 +188,11 @@ def nearest_number(x, form):
             size = size.numerator if size.denominator == 1 else size
             return size if x > 0 else -size
         x = math.inf if x > 0 else -math.inf
-    if math.isnan(x) or overflow == "inf":
+    if math.isnan(x) or overflow == "nan":
+        return math.nan  # one object, so that states with it are equal
+    if overflow == "inf":
         return x
-    return math.nan if overflow == "nan" else int(math.copysign(largest, x))
+    return int(math.copysign(largest, x))
 
 
 # -------------------------------------------------------------------- layers
@@ -203,17 +208,21 @@ class Layer:
         self.h0 = tuple(map(arithmetic.read, data["h0"]))
         words = [[tuple(map(arithmetic.read, w)) for w in slot] for slot in data["codewords"]]
         self.slots = [(s * self.d, w) for s, w in zip(data["slots"], words, strict=True)]
-        self.actions = [(self.rows(x["a"], n), self.rows(x["b"], n)) for x in data["actions"]]
+        self.actions = [
+            (self.rows(x["a"], n, n), self.rows(x["b"], n, self.d)) for x in data["actions"]
+        ]
         shapes = {len(self.h0), sum(s for s, _ in self.slots)}
+        need(self.reads in ("previous", "current", "shifted"), "unknown 'reads'")
         whole = all(slot and all(len(w) == s for w in slot) for s, slot in self.slots)
         need(whole and shapes == {n * self.d}, "a layer has inconsistent shapes")
         self.steps: dict[Any, Any] = {}
         self.decoded: dict[Any, int] = {}
 
-    def rows(self, entries, n):
+    def rows(self, entries, n, columns):
         """Rows of (column, weight), which must come in ascending order."""
         places = [(r, c) for r, c, _ in entries]
         need(places == sorted(set(places)), "entries of a matrix are not in order")
+        need(all(c < columns for _, c in places), "an entry is outside its matrix")
         rows = [[] for _ in range(n)]
         for r, c, x in entries:
             rows[r].append((c, self.arithmetic.read(x)))
@@ -343,7 +352,11 @@ class Claim:
         self.output, self.empty = net["output"], net["empty_output"]
         self.heads = [[Layer(level, arithmetic) for level in head] for head in net["heads"]]
         self.layers = [layer for head in self.heads for layer in head]
+        need(self.heads and len(self.combine) == len(self.heads) - 1, "heads are missing")
         self.tail = Tail(net["tail"]) if "tail" in net else None
+        need(not self.tail or len(self.heads) == 1, "a tail follows one head")
+        names = (self.letters, self.symbols, self.answers, self.word)
+        need(all(isinstance(x, list) for x in names), "names must come in lists")
         lengths = {len(self.letters), len(set(self.letters)), len(self.classes), len(self.delta)}
         rows = {len(row) for row in (*self.delta, *self.response)}
         if len(lengths) > 1 or rows != {self.states} or len(self.response) != len(self.delta):

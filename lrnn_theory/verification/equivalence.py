@@ -50,8 +50,10 @@ def verify(
     arithmetic = Arithmetic.parse(arithmetic)
     if not isinstance(lrnn, LRNN):
         raise TypeError(f"Argument 'lrnn' must be an LRNN, not {type(lrnn).__name__}.")
-    if isinstance(budget, int):
+    if isinstance(budget, int) and not isinstance(budget, bool):
         budget = Budget(configurations=budget)
+    if budget is not None and not isinstance(budget, Budget):
+        raise TypeError(f"Argument 'budget' must be a Budget or an int, not {budget!r}.")
     wanted = _align(lrnn, Automaton.coerce(automaton, lrnn.letters))
     target, representative, symbols = _target(lrnn, wanted)
     name = str(arithmetic)
