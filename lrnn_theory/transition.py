@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lrnn_theory.cyclotomic import Cyclotomic, simplify
+from lrnn_theory.householder import GHProduct
 
 Array = NDArray[Any]
 _SMALL = 2**62
@@ -124,32 +125,16 @@ class Householder:
     @cached_property
     def eigenvalues(self) -> Array:
         """1 - beta |k|^2 of every factor."""
-        keys, betas = self._wide(self.keys.shape[1])
-        return 1 - betas * (keys * keys).sum(axis=1)
+        return GHProduct(self.keys, self.betas).eigenvalues()
+
+    def product(self, action: int) -> GHProduct:
+        """The factors of an action."""
+        rows = slice(self.ptr[action], self.ptr[action + 1])
+        return GHProduct(self.keys[rows], self.betas[rows])
 
     def matrix(self, action: int) -> Array:
         """The product, exactly, of shape (n, n)."""
-        lo, hi = self.ptr[action], self.ptr[action + 1]
-        # Where every factor has norm at most 1, so has every product, and its entries are small.
-        tame = bool((abs(self.eigenvalues[lo:hi]) <= 1).all())
-        keys, betas = self._wide(self.n if tame else None)
-        out = np.eye(self.n, dtype=np.int64).astype(np.result_type(keys, betas))
-        for i in range(hi - 1, lo - 1, -1):
-            support = np.flatnonzero(keys[i])
-            k = keys[i, support]
-            out[support] -= np.outer(betas[i] * k, k @ out[support])
-        if out.dtype == object and np.int64 == self.keys.dtype == self.betas.dtype:
-            return exact_array("matrix", out)
-        return out
-
-    def _wide(self, terms: int | None) -> tuple[Array, Array]:
-        """Keys and betas in a type that holds sums of `terms` products beta k k'; None: any."""
-        keys, betas = self.keys, self.betas
-        if keys.dtype == betas.dtype == np.int64 and terms is not None:
-            largest = int(abs(keys).max(initial=0)) ** 2 * int(abs(betas).max(initial=0))
-            if (largest + 1) * (terms + 1) < _SMALL:
-                return keys, betas
-        return keys.astype(object), betas.astype(object)
+        return self.product(action).matrix()
 
 
 @dataclass(frozen=True, eq=False)
