@@ -70,8 +70,12 @@ class Automaton:
     # ---------------------------------------------------------------- readers and writers
 
     @classmethod
-    def from_regex(cls, pattern: str, alphabet: Iterable[str] | None = None) -> Automaton:
+    def from_regex(
+        cls, pattern: str, alphabet: Iterable[str] | None = None, **limits: int
+    ) -> Automaton:
         """The minimal DFA of a regular expression in Python's `re` syntax; see `regex`.
+
+        `limits` are `max_positions` and `max_states` of `regex.regex_table`.
 
         Raises:
             ValueError: if the pattern is wrong, not regular, or larger than a limit.
@@ -80,7 +84,7 @@ class Automaton:
             >>> Automaton.from_regex("(0|10*1)*")
             <Automaton dfa: 2 states, 2 letters>
         """
-        return cls(*regex_table(pattern, alphabet)).minimize()
+        return cls(*regex_table(pattern, alphabet, **limits)).minimize()
 
     @classmethod
     def from_dfa(cls, dfa: DFA) -> Automaton:

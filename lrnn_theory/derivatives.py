@@ -18,8 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-MAX_TABLE_ENTRIES = 50_000_000
-"""Largest accepted number of letters times states, before minimisation (200 MB)."""
+from lrnn_theory.table import MAX_TABLE_ENTRIES
 
 VISITS_PER_STATE = 50
 """Derivatives that the construction may look at for each of `max_states`, on average."""
@@ -236,7 +235,8 @@ def determinise(
             if len(states) >= limit:
                 raise ValueError(
                     f"{subject} needs more than {limit} states over {len(codes)} letters before "
-                    f"minimisation; raise max_states (or derivatives.MAX_TABLE_ENTRIES) for more."
+                    f"minimisation; raise max_states (or MAX_TABLE_ENTRIES of lrnn_theory.derivatives) "
+                    f"for more."
                 )
             index[state] = len(states)
             states.append(state)

@@ -360,3 +360,11 @@ class TestCoerce:
         assert Automaton.from_regex("(a|b)*a(a|b)").n_states == 4
         assert Automaton.from_regex("(aa)*|a(aa)*").n_states == 1
         assert repr(Automaton.from_regex("a*b")) == "<Automaton dfa: 3 states, 2 letters>"
+
+
+def test_the_limits_of_a_regex_can_be_raised() -> None:
+    pattern = "a{20001}"
+    with pytest.raises(ValueError, match="raise max_positions"):
+        Automaton.from_regex(pattern)
+    limits = {"max_positions": 30_000, "max_states": 30_000}
+    assert Automaton.from_regex(pattern, **limits).n_states == 20_003
