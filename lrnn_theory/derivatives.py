@@ -235,8 +235,8 @@ def determinise(
             if len(states) >= limit:
                 raise ValueError(
                     f"{subject} needs more than {limit} states over {len(codes)} letters before "
-                    f"minimisation; raise max_states (or MAX_TABLE_ENTRIES of lrnn_theory.derivatives) "
-                    f"for more."
+                    f"minimisation; raise max_states (or "
+                    f"lrnn_theory.derivatives.MAX_TABLE_ENTRIES) for more."
                 )
             index[state] = len(states)
             states.append(state)

@@ -89,7 +89,7 @@ class Layer:
         if b.shape != (a, *h0.shape):
             raise ValueError(f"Argument 'b' must have shape {(a, *h0.shape)}, not {b.shape}.")
         words = tuple(exact_array("codewords", c) for c in self.codewords)
-        rows = [c.shape[1] for c in words if c.ndim == 3 and len(c) and c.shape[2] == h0.shape[1]]
+        rows = [c.shape[1] for c in words if c.ndim == 3 and c.size and c.shape[2] == h0.shape[1]]
         if len(rows) != len(words) or not words or sum(rows) != n:
             raise ValueError(
                 f"Argument 'codewords' must split {n} rows into slots of shape (codewords, rows, "
@@ -207,6 +207,10 @@ class LRNN:
         symbols = tuple(self.output_symbols)
         if not symbols or len(set(symbols)) != len(symbols):
             raise ValueError(f"Argument 'output_symbols' must be distinct, not {symbols!r}.")
+        if self.kind == "dfa" and symbols != ("0", "1"):
+            raise ValueError(
+                f"Argument 'output_symbols' of a dfa must be '0', '1', not {symbols!r}."
+            )
         if not self.heads or len(self.combine) != len(self.heads) - 1:
             raise ValueError("Argument 'combine' must have one array for every head but the first.")
         for name, value in (("letters", letters), ("letter_class", classes)):

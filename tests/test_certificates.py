@@ -153,6 +153,26 @@ LIES = {
     "letters": lambda d: d["automaton"].update(letters=["0", "0"]),
     "initial": lambda d: d["automaton"].update(initial=1),
     "transition": lambda d: d["automaton"]["delta"][0].__setitem__(0, 1),
+    "kind": lambda d: d["automaton"].update(kind="garbage"),
+    "two outputs of one name": lambda d: (
+        d["lrnn"].update(output=[0, 0], empty_output=0),
+        d["automaton"].update(output_symbols=["0", "0"]),
+    ),
+    "names of a dfa": lambda d: [
+        d[part].update(output_symbols=["1", "0"]) for part in ("lrnn", "automaton")
+    ],
+    "a weight with too many digits": lambda d: d["lrnn"]["heads"][0][0].update(
+        h0=["0x1.00000000000000000000001p+0"]
+    ),
+    "a foreign digit": lambda d: d["lrnn"]["heads"][0][0].update(h0=["\u0661"]),
+    "a narrow accumulator": lambda d: d.update(arithmetic="float64:wide+acc=float32"),
+    "a huge layer": lambda d: d["lrnn"]["heads"][0][0].update(n=10**14),
+    "a huge field": lambda d: (d.update(arithmetic="exact"), d["lrnn"].update(field=10**14)),
+    "an imaginary number": lambda d: (
+        d.update(arithmetic="exact"),
+        d["lrnn"].update(field=4),
+        d["lrnn"]["heads"][0][0].update(h0=["1 z4^1"]),
+    ),
     "no letters": lambda d: d["automaton"].update(letters=[], delta=[]),
 }
 
@@ -213,3 +233,27 @@ def test_files_round_trip(tmp_path):
         check(tmp_path / "missing.json")
     with pytest.raises(TypeError, match="certificate"):
         check(3)
+
+
+def test_a_key_that_stands_twice_is_rejected(tmp_path):
+    text = verify(compile_dfa("(0|10*1)*"), "(0|10*1)*").certificate.text()
+    text = '{"automaton":{},' + text[1:]
+    result = run_alone(tmp_path, text.encode())
+    assert result.returncode == 2
+    assert "twice" in result.stderr
+    with pytest.raises(ValueError, match="twice"):
+        Certificate.load(tmp_path / "c.json")
+
+
+def test_a_certificate_is_about_one_kind_of_machine():
+    acceptor = compile_dfa("(0|1)*1")
+    proof = verify(acceptor, "(0|1)*1").certificate
+    mealy = replace(acceptor, kind="mealy", empty_output=-1)
+    with pytest.raises(ValueError, match="other weights"):
+        check(proof, mealy)
+
+
+def test_a_dfa_answers_0_or_1():
+    lrnn = compile_dfa("(0|10*1)*")
+    with pytest.raises(ValueError, match="output_symbols"):
+        replace(lrnn, output_symbols=("1", "0"), output=1 - lrnn.output)

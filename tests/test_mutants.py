@@ -8,16 +8,14 @@ from __future__ import annotations
 from collections import Counter
 from functools import cache
 
-import numpy as np
 import pytest
 from agreement import FORMATS, LIMIT, check_refutation, examine
 from fraction_reference import Differs, RunsAway, Same, compare
 from mutants import MACHINES, machine, mutants
 
 from constructions import compile_dfa
-from lrnn_theory import LRNN, Automaton, Level, Proved, Refuted, verify
-from lrnn_theory.cascade import decompose
-from lrnn_theory.onehot import plain_layer
+from constructions.regular_language import published
+from lrnn_theory import LRNN, Proved, Refuted, verify
 
 COUNTS = {name: 10 if "rotation" in name else 50 for name in MACHINES}
 """Mutants of every machine; irrational weights take a certificate's checker long."""
@@ -77,38 +75,6 @@ def test_every_one_of_many_mutants_gets_the_true_verdict(name: str) -> None:
 
 
 # -------------------------------------------------------------------- the published construction
-
-
-def published(automaton: Automaton) -> LRNN:
-    """G-T4 as published: no register, so a level sees the coordinates above after the letter.
-
-    The cascade wants them before it.  A context is (context of the cascade, coordinates so far).
-    """
-    cascade = decompose(automaton)
-    contexts: list[tuple[int, tuple[int, ...]]] = [(a, ()) for a in range(automaton.n_letters)]
-    levels = []
-    for level, initial in zip(cascade.levels, cascade.initial, strict=True):
-        below: dict[tuple[int, tuple[int, ...]], int] = {}
-        rows = [
-            [
-                below.setdefault((int(level.next[c, p]), (*above, p)), len(below))
-                for p in range(level.size)
-            ]
-            for c, above in contexts
-        ]
-        action = level.action[[c for c, _ in contexts]]
-        levels.append(
-            Level(plain_layer(level.maps, initial), action, np.array(rows, np.int32), "current")
-        )
-        contexts = list(below)
-    states = [cascade.decode(coordinates) for _, coordinates in contexts]
-    return LRNN(
-        letters=automaton.letters,
-        letter_class=np.arange(automaton.n_letters, dtype=np.int32),
-        heads=(tuple(levels),),
-        output=automaton.response[states],
-        empty_output=int(automaton.response[automaton.initial]),
-    )
 
 
 def test_the_published_construction_is_refuted_on_ab_and_the_repaired_one_proved() -> None:

@@ -24,6 +24,7 @@ from lrnn_theory.lrnn import LRNN, Level
 from lrnn_theory.scanning.stored import store
 from lrnn_theory.tail import Tail
 from lrnn_theory.textfile import write_atomically
+from lrnn_theory.verification.checker import unique
 
 SCHEMA = "lrnn-theory/certificate"
 VERSION = 1
@@ -51,11 +52,11 @@ class Certificate:
             ValueError: if it is no JSON object.
         """
         try:
-            data = json.loads(Path(path).read_text(encoding="utf-8"))
+            data = json.loads(Path(path).read_text(encoding="utf-8"), object_pairs_hook=unique)
         except OSError as error:
             reason = error.strerror or error
             raise ValueError(f"Cannot read certificate '{path}': {reason}.") from None
-        except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:
             raise ValueError(f"Certificate '{path}' is not valid JSON: {error}.") from None
         if not isinstance(data, dict):
             raise ValueError(f"Certificate '{path}' must hold a JSON object.")

@@ -31,6 +31,7 @@ FORMATS: dict[str, tuple[int, int, Fraction, str]] = {
     "float8_e5m2": (3, -14, Fraction(57344), "inf"),
 }
 MAX_STATES = 5_000_000
+MAX_FIELD = 10_000
 
 
 class Rejected(ValueError):  # noqa: N818 - the name of an outcome
@@ -92,15 +93,26 @@ class Real:
 
 @cache
 def cyclotomic(n):
-    """Coefficients of the n-th cyclotomic polynomial: x^n - 1 divided by those of divisors."""
-    p = [-1] + [0] * (n - 1) + [1]
-    for q in (cyclotomic(d) for d in range(1, n) if n % d == 0):
-        quotient = []
-        while len(p) >= len(q):
-            quotient.insert(0, p[-1])
-            p = [x - quotient[0] * y for x, y in zip(p, [0] * (len(p) - len(q)) + q)][:-1]  # noqa: B905
-        p = quotient
-    return p
+    """Coefficients of the n-th cyclotomic polynomial, from Phi_1 = x - 1, prime by prime.
+
+    Phi_pm(x) = Phi_m(x^p) if p divides m, else Phi_m(x^p) / Phi_m(x).
+    """
+    phi, m, p = [-1, 1], 1, 2
+    while m < n:
+        while n // m % p:
+            p += 1
+        powers = [0] * ((len(phi) - 1) * p + 1)
+        powers[::p] = phi
+        if m % p:
+            quotient = []
+            for i in range(len(powers) - 1, len(phi) - 2, -1):
+                lead = powers[i]
+                quotient.append(lead)
+                for j, x in enumerate(phi, i - len(phi) + 1):
+                    powers[j] -= lead * x
+            powers = quotient[::-1]
+        phi, m = powers, m * p
+    return phi
 
 
 def modulo(n, c):
@@ -143,25 +155,29 @@ class Arithmetic:
             match = re.fullmatch(pattern, text) or reject(f"unknown arithmetic {text!r}")
             self.form = (*FORMATS[match[1]][:3], match[2] or FORMATS[match[1]][3])
             self.inner = FORMATS[match[3]] if match[3] else self.form
+            need(self.inner[0] >= self.form[0], f"unknown arithmetic {text!r}")
+        else:
+            need(type(field) is int and 0 < field <= MAX_FIELD, "the field is out of range")
 
     def read(self, text):
         """A stored weight: an integer, a hexadecimal float, or (exact only) an exact number."""
         if not self.exact:
             if text in ("inf", "-inf", "nan"):
                 return float(text)
-            stored = re.fullmatch(r"-?(\d{1,16}|0x[01]\.[0-9a-f]+p[+-]\d+)", text)
+            stored = re.fullmatch(r"-?([0-9]{1,16}|0x[01]\.[0-9a-f]{1,13}p[+-][0-9]{1,4})", text)
             value = Fraction(float.fromhex(text) if "x" in text else text) if stored else None
             if value is None or self.store(value) != value:
                 reject(f"not a number of the format: {text[:40]!r}")
             return value if value.denominator > 1 else value.numerator
         c = [Fraction(0)] * self.field
         for term in text.split(" + "):
-            pattern = r"(-?\d+(?:/[1-9]\d*)?)(?: z([1-9]\d{0,4})\^(\d{1,5}))?"
+            pattern = r"(-?[0-9]+(?:/[1-9][0-9]*)?)(?: z([1-9][0-9]{0,4})\^([0-9]{1,5}))?"
             match = re.fullmatch(pattern, term) or reject(f"not an exact number: {text[:40]!r}")
             stride, rest = divmod(self.field, int(match[2] or 1))
             need(rest == 0, f"a number outside the field: {text[:40]!r}")
             c[int(match[3] or 0) * stride % self.field] += Fraction(match[1])
         value = Real(self.field, c)
+        need(value == Real(self.field, [c[-i] for i in range(self.field)]), "a number is not real")
         return value if any(value.c[1:]) else value.c[0]
 
     def store(self, x):
@@ -206,6 +222,7 @@ class Layer:
         self.action, self.next, self.readout = data["action"], data["next"], data["readout"]
         n, self.d = data["n"], data["d"]
         self.h0 = tuple(map(arithmetic.read, data["h0"]))
+        need(n > 0 < self.d and len(self.h0) == n * self.d, "a layer has inconsistent shapes")
         words = [[tuple(map(arithmetic.read, w)) for w in slot] for slot in data["codewords"]]
         self.slots = [(s * self.d, w) for s, w in zip(data["slots"], words, strict=True)]
         self.actions = [
@@ -342,7 +359,9 @@ class Claim:
         arithmetic = Arithmetic(self.arithmetic, net.get("field"))
         self.letters, self.symbols = machine["letters"], machine["output_symbols"]
         self.delta, self.initial = machine["delta"], machine["initial"]
-        self.mealy, self.states = machine["kind"] == "mealy", len(self.delta[0])
+        self.kind, self.states = machine["kind"], len(self.delta[0])
+        need(self.kind in ("dfa", "moore", "mealy"), f"unknown kind {self.kind!r}")
+        self.mealy = self.kind == "mealy"
         self.response = (
             machine["response"] if self.mealy else [machine["response"]] * len(self.delta)
         )
@@ -355,13 +374,18 @@ class Claim:
         need(self.heads and len(self.combine) == len(self.heads) - 1, "heads are missing")
         self.tail = Tail(net["tail"]) if "tail" in net else None
         need(not self.tail or len(self.heads) == 1, "a tail follows one head")
-        names = (self.letters, self.symbols, self.answers, self.word)
-        need(all(isinstance(x, list) for x in names), "names must come in lists")
+        for names in (self.letters, self.symbols, self.answers, sorted(set(self.word))):
+            texts = isinstance(names, list) and all(isinstance(x, str) for x in names)
+            need(texts and len(set(names)) == len(names), "names must be distinct texts")
+        plain = self.symbols == self.answers == ["0", "1"]
+        need(plain or self.kind != "dfa", "a dfa answers 0 or 1")
+        need(isinstance(self.word, list), "the word must be a list of letters")
         lengths = {len(self.letters), len(set(self.letters)), len(self.classes), len(self.delta)}
         rows = {len(row) for row in (*self.delta, *self.response)}
         if len(lengths) > 1 or rows != {self.states} or len(self.response) != len(self.delta):
             reject("the tables of the automaton have inconsistent shapes")
         need(max(self.initial, *map(max, self.delta)) < self.states, "a state is out of range")
+        self.images: dict[tuple[int, int], int] = {}
         self.start = tuple((layer.h0, layer.initial) for layer in self.layers)
         self.start += (self.tail.initial,) if self.tail else ()
 
@@ -476,10 +500,11 @@ class Claim:
                 below.setdefault(target, set()).add((states, letter, tiles[new, current]))
         return below, tiles[start]
 
-    @cache  # noqa: B019 - one claim a run
     def image(self, letter, mask):
         """The image of a set of states."""
-        return image(self.delta[letter], mask)
+        if (letter, mask) not in self.images:
+            self.images[letter, mask] = image(self.delta[letter], mask)
+        return self.images[letter, mask]
 
     def enter(self, tail, contexts, block):
         """What is known of every context must lie in its blocks, and the automata must agree."""
@@ -533,16 +558,20 @@ def check(data, announce=None):
         claim.check()
     except Rejected:
         raise
-    except (
-        LookupError,
-        TypeError,
-        ValueError,
-        AttributeError,
-        ArithmeticError,
-        StopIteration,
-    ) as e:
-        raise Rejected(f"malformed ({type(e).__name__}: {e})") from None
+    except (MemoryError, RecursionError) as error:
+        raise Rejected(f"too large to check ({type(error).__name__})") from None
+    except (AttributeError, ArithmeticError, LookupError, StopIteration) as error:
+        raise Rejected(f"malformed ({type(error).__name__}: {error})") from None
+    except (TypeError, ValueError) as error:
+        raise Rejected(f"malformed ({type(error).__name__}: {error})") from None
     return claim
+
+
+def unique(pairs):
+    """An object of JSON; a key that stands twice could show a reader another claim."""
+    if len(dict(pairs)) < len(pairs):
+        raise ValueError("a key of a JSON object stands twice")
+    return dict(pairs)
 
 
 def main(arguments):
@@ -552,8 +581,8 @@ def main(arguments):
         return 0 if arguments in (["-h"], ["--help"]) else 2
     try:
         with open(arguments[0], encoding="utf-8") as file:
-            claim = check(json.load(file), print)
-    except (OSError, ValueError, RecursionError) as error:
+            claim = check(json.load(file, object_pairs_hook=unique), print)
+    except (OSError, ValueError, RecursionError, MemoryError) as error:
         print(f"rejected: {error}", file=sys.stderr)
         return 2
     if claim.claim == "refuted":

@@ -57,8 +57,16 @@ class Target:
     letter_class: NDArray[np.int32]
 
 
-def prove(lrnn: LRNN, target: Target, arithmetic: Arithmetic) -> dict[str, int]:
+def prove(
+    lrnn: LRNN, target: Target, arithmetic: Arithmetic, limit: int = MAX_LAYER_STATES
+) -> dict[str, int]:
     """Prove that the LRNN responds like the target after every non-empty word.
+
+    Args:
+        lrnn: the network.
+        target: the automaton.
+        arithmetic: where the network runs.
+        limit: the largest number of states of a layer.
 
     Returns:
         Sizes: states of all layers together, and contexts with their triples.
@@ -78,7 +86,9 @@ def prove(lrnn: LRNN, target: Target, arithmetic: Arithmetic) -> dict[str, int]:
         block = everything
         for depth, level in enumerate(head):
             used = np.unique(level.action[list(contexts)])
-            maps, count = _close_layer(level, used, arithmetic, f"layer {depth} of head {i}")
+            table = StateTable(level.layer, arithmetic)
+            where = f"layer {depth} of head {i}"
+            maps, count = _close_layer(level, used, table, min(limit, MAX_LAYER_STATES), where)
             n_states += count
             contexts, block = _refine(level, maps, contexts, block, target.initial, images)
             n_triples += sum(map(len, contexts.values()))
@@ -99,11 +109,10 @@ def prove(lrnn: LRNN, target: Target, arithmetic: Arithmetic) -> dict[str, int]:
 
 
 def _close_layer(
-    level: Level, used: NDArray[Any], arithmetic: Arithmetic, where: str
+    level: Level, used: NDArray[Any], table: StateTable, limit: int, where: str
 ) -> tuple[NDArray[np.int64], int]:
     """The coordinate map of every action used, (actions, size), -1 where never needed."""
     layer = level.layer
-    table = StateTable(layer, arithmetic)
     maps = np.full((layer.n_actions, layer.size), -1, np.int64)
     labels = np.array([layer.initial])
     frontier = np.array([0])
@@ -111,8 +120,8 @@ def _close_layer(
         source = np.repeat(frontier, len(used))
         action = np.tile(used, len(frontier))
         after = table.step(source, action)
-        if len(table) > MAX_LAYER_STATES:
-            raise NotComposedError(f"{where} has more than {MAX_LAYER_STATES} states")
+        if len(table) > limit:
+            raise NotComposedError(f"{where} has more than {limit} states")
         previous, current = table.coordinates(after, action)
         if level.reads == "previous" and (previous != labels[source]).any():
             raise NotComposedError(f"{where} misreports the previous coordinate")

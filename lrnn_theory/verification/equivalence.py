@@ -54,6 +54,7 @@ def verify(
         budget = Budget(configurations=budget)
     if budget is not None and not isinstance(budget, Budget):
         raise TypeError(f"Argument 'budget' must be a Budget or an int, not {budget!r}.")
+    budget = budget or Budget()
     wanted = _align(lrnn, Automaton.coerce(automaton, lrnn.letters))
     target, representative, symbols = _target(lrnn, wanted)
     name = str(arithmetic)
@@ -69,13 +70,13 @@ def verify(
         if lrnn.empty_output != expected:
             return refuted((), lrnn.empty_output, expected)
     try:
-        statistics: dict[str, Any] = dict(prove(lrnn, target, arithmetic))
+        statistics: dict[str, Any] = dict(prove(lrnn, target, arithmetic, budget.configurations))
     except NotComposedError as reason:
         statistics = {"not compositional": str(reason)}
     else:
         certificate = certify(lrnn, wanted, arithmetic, "proved", method="compositional")
         return Proved(name, statistics, "compositional", certificate)
-    result = close(lrnn, target, arithmetic, budget or Budget(), progress)
+    result = close(lrnn, target, arithmetic, budget, progress)
     if isinstance(result, Wrong):
         return refuted(result.word, result.output, result.expected)
     if isinstance(result, Closed):

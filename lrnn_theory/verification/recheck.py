@@ -43,6 +43,7 @@ def check(
     arithmetic = str(claim.arithmetic)
     if weights is not None and (
         list(weights.letters) != claim.letters
+        or weights.kind != claim.kind
         or describe(weights, Arithmetic.parse(arithmetic)) != certificate.data["lrnn"]
     ):
         raise ValueError("The certificate is about other weights than those given.")
