@@ -54,9 +54,10 @@ def main():
             f"Made by `python benchmarks/mutants.py --factor {arguments.factor} --write "
             f"{arguments.write}` in {time.perf_counter() - start:.0f} s on 2 cores.",
             "Every mutant is a compiled network with one weight or one wiring entry changed.",
-            "Verdicts in exact arithmetic, and in float32, bfloat16 and float16 where the mutant's",
-            "numbers stay small integers, all agree with the independent reference; refuting words are",
-            "shortest ones. The states of a mutant that runs away never close in exact arithmetic.",
+            "All verdicts agree with the independent reference: in exact arithmetic, and in",
+            "float32, bfloat16 and float16 where the mutant's numbers stay small integers.",
+            "Refuting words are shortest ones. The states of a mutant that runs away never",
+            "close in exact arithmetic.",
             "",
             *lines,
             "",
