@@ -25,7 +25,8 @@ class Budget:
     """How far a closure may go.
 
     Attributes:
-        configurations: number of pairs (LRNN state, automaton state).
+        configurations: number of pairs (LRNN state, automaton state), and of states of a layer
+            that is closed by itself.
         seconds: wall-clock time; None for no limit.  A run that stops on time is not
             reproducible, one that stops on configurations is.
     """

@@ -32,7 +32,8 @@ def verify(
             DFA, a networkx graph, or a regex.
         arithmetic: number format and rounding, such as "bfloat16"; see `lrnn_theory.arithmetic`.
             The verdict holds for the sequential order of evaluation, letter after letter.
-        budget: a `Budget`, or a number of configurations, for the breadth-first closure.
+        budget: a `Budget`, or a number of configurations: how far layers, and then the
+            breadth-first closure, are followed.
         progress: called now and then with the number of configurations closed.
 
     Returns:
