@@ -11,8 +11,9 @@
 
 By induction on the word the automaton's state is always in the tiles that the coordinates name.
 Everything is recomputed from the weights and the automaton; no decomposition needs to be stored.
-Tiles are least fixed points, so this succeeds on any LRNN whose levels are correct for all
-inputs; failure proves nothing.
+The proof succeeds on what the constructions build.  Failure proves nothing: a network may be right
+although a layer by itself is not, or although its coordinates name sets that overlap.
+docs/certificates.md has the induction in full.
 """
 
 from __future__ import annotations
