@@ -22,6 +22,13 @@ NUMPY = {
     "float8_e4m3": ml_dtypes.float8_e4m3fn,
     "float8_e5m2": ml_dtypes.float8_e5m2,
 }
+_TORCH = {
+    "float32": torch.float32,
+    "bfloat16": torch.bfloat16,
+    "float16": torch.float16,
+    "float8_e4m3": torch.float8_e4m3fn,
+    "float8_e5m2": torch.float8_e5m2,
+}
 formats = st.sampled_from(list(FORMATS.values()))
 
 
@@ -68,6 +75,20 @@ def test_the_torch_rounding_is_the_exact_one(form, values):
     for value, result in zip(values, got, strict=True):
         wanted = form.round(value)
         assert result == wanted or (math.isnan(result) and math.isnan(wanted))
+
+
+@pytest.mark.parametrize("form", list(FORMATS.values())[1:], ids=lambda f: f.name)
+def test_subnormal_numbers(form):
+    """Halves and quarters of the smallest number, around the smallest normal number, too."""
+    smallest = float(torch.finfo(_TORCH[form.name]).smallest_normal) * 2.0 ** (1 - form.precision)
+    steps = [i / 4 for i in range(-70, 71)] + [2 ** (form.precision - 1) + i / 4 for i in range(9)]
+    x = torch.tensor(steps, dtype=torch.float64) * smallest
+    wanted = [round(i) * smallest for i in steps]  # round() takes ties to even
+    unit_steps = [i for i, w in enumerate(wanted) if abs(w) < smallest * 2**form.precision]
+    got = round_to(x, form).tolist()
+    for i in unit_steps:
+        assert form.round(Fraction(steps[i]) * Fraction(smallest)) == wanted[i]
+        assert got[i] == wanted[i]
 
 
 def test_rounding_once_from_float64():

@@ -1,5 +1,7 @@
 """Every construction keeps its promises on every machine that it applies to."""
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,13 @@ from lrnn_theory import Automaton, Proved, languages, verify
 from lrnn_theory.construction import core_of
 from lrnn_theory.transition import Householder
 
+# The pairs of 4 points under S4: their blocks of opposite pairs are too few points to act on.
+PAIRS = list(combinations(range(4), 2))
+FOUR = ((1, 2, 3, 0), (1, 0, 2, 3))
+MOVED = [[PAIRS.index(tuple(sorted((p[i], p[j])))) for i, j in PAIRS] for p in FOUR]
+
 MACHINES = {
+    "pairs": Automaton.from_table(MOVED, accepting=[0]),
     "one state": Automaton.from_regex("[ab]*"),
     "parity": languages.parity(),
     "mod 6": languages.mod(6),
@@ -132,6 +140,9 @@ def test_the_rotation_is_exact():
     for m in (3, 5, 8, 12):
         lrnn = compile_dfa(languages.mod(m), construction="rotation")
         assert isinstance(verify(lrnn, languages.mod(m), "exact"), Proved)
+        # Accepting 1 modulo m, a rotation the other way round would be wrong.
+        lrnn = compile_dfa(languages.mod(m, accept=1), construction="rotation")
+        assert isinstance(verify(lrnn, languages.mod(m, accept=1), "exact"), Proved)
 
 
 def test_mealy_and_moore_outputs():

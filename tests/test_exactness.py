@@ -1,5 +1,7 @@
 """Integer constructions give the same bits in every order and format."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -92,6 +94,19 @@ def test_every_format_gives_the_same_states(name):
         final.append([np.asarray(h, float) for h in state.hidden])
     for hidden in final[1:]:
         assert all(np.array_equal(x, y) for x, y in zip(final[0], hidden, strict=True))
+
+
+def test_chunks_start_from_zero():
+    """A state that stays put says nothing: the affine map of a chunk holds larger numbers."""
+    automaton = Automaton.from_table([[1, 2, 3, 0]], accepting=[0])
+    lrnn = compile_dfa(automaton, construction="permutation")
+    layer = lrnn.levels[0].layer
+    h0 = np.array([[4], [0], [-4], [0]])
+    # H <- P H + B with B = H_0 - P H_0 leaves H_0 alone, and takes 0 to entries of 8.
+    still = replace(layer, h0=h0, b=(h0 - layer.transition.matrix(0) @ h0)[None])
+    level = replace(lrnn.levels[0], layer=still)
+    assert abs(still.b).max() == 4
+    assert exact_bits(replace(lrnn, heads=((level,),))) == 3
 
 
 def test_a_rotation_is_not_exactly_representable():

@@ -1,5 +1,7 @@
 """The reference scan: batches, lengths, streaming, formats; and its refusals."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,7 @@ from hypothesis import strategies as st
 
 from constructions import compile_dfa
 from constructions.regular_language import wire
-from lrnn_theory import Automaton, languages, scan
+from lrnn_theory import Automaton, Dense, languages, scan
 from lrnn_theory.cascade import Budget, decompose
 from lrnn_theory.construction import core_of
 from lrnn_theory.strategies import automata
@@ -88,6 +90,17 @@ def test_empty_shapes():
     assert scan(lrnn, np.zeros((0, 5), int)).shape == (0, 5)
     assert scan(lrnn, np.zeros((3, 0), int)).shape == (3, 0)
     assert scan(lrnn, np.zeros((3, 0), int), outputs="last").tolist() == [1, 1, 1]
+
+
+def test_a_negative_zero_is_stored_as_zero():
+    """-2^-10 times 2^-20 underflows in float16, and is one state with 0."""
+    lrnn = compile_dfa("(aa)*")
+    level = lrnn.levels[0]
+    layer = replace(level.layer, transition=Dense([[[2.0**-20]]]), h0=np.array([[-(2.0**-10)]]))
+    lrnn = replace(lrnn, heads=((replace(level, layer=layer),),))
+    _, state = scan(lrnn, [[0]], "float16", return_state=True)
+    assert state.hidden[0].item() == 0
+    assert not torch.signbit(state.hidden[0]).any()
 
 
 def test_the_input_is_not_changed():
