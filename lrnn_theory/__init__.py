@@ -18,10 +18,14 @@ if TYPE_CHECKING:
     from lrnn_theory.verification import (
         Budget,
         Certificate,
+        Horizon,
         Proved,
         Refuted,
         Undecided,
+        census,
         check,
+        extract,
+        horizon,
         verify,
     )
 
@@ -32,6 +36,7 @@ _HOME = {
     "Certificate": "verification",
     "Dense": "transition",
     "Diagonal": "transition",
+    "Horizon": "verification",
     "Householder": "transition",
     "LRNN": "lrnn",
     "Layer": "lrnn",
@@ -42,7 +47,10 @@ _HOME = {
     "ScanState": "scanning",
     "Undecided": "verification",
     "analyze": "profile",
+    "census": "verification",
     "check": "verification",
+    "extract": "verification",
+    "horizon": "verification",
     "scan": "scanning",
     "verify": "verification",
 }
@@ -55,6 +63,7 @@ __all__ = [
     "Certificate",
     "Dense",
     "Diagonal",
+    "Horizon",
     "Householder",
     "Layer",
     "Level",
@@ -64,7 +73,10 @@ __all__ = [
     "ScanState",
     "Undecided",
     "analyze",
+    "census",
     "check",
+    "extract",
+    "horizon",
     "scan",
     "verify",
 ]

@@ -1,142 +1,76 @@
-"""Number formats and rounding semantics: what a step of a linear RNN computes.
+"""Arithmetics: what a step of a linear RNN computes, bit for bit.
 
 "float32" alone is not a semantics.  An `Arithmetic` fixes the number format of the state, how a
-step H <- A H + B is rounded, and (for now always sequential) the order of evaluation.  It is
-written as one string, `FORMAT[!sat|!nan|!inf][:SEMANTICS[+acc=FORMAT]]`:
+step H <- A H + B is rounded, and the order of evaluation.  It is one string,
 
-    exact                       rational and algebraic numbers, no rounding
-    float32, float32:each       every product and every sum is rounded to float32
+    FORMAT[!sat|!nan|!inf|!wrap][:SEMANTICS[+fma][+factored][+acc=FORMAT]][@ORDER[:C]]
+
+    exact                           rational and algebraic numbers, no rounding
+    float32, float32:each           every product and every sum is rounded to float32
     bfloat16, bfloat16:wide+acc=float32
-                                products and sums in float32, one rounding to bfloat16 a step
+                                    products and sums in float32, one rounding to bfloat16 a step
+    bfloat16:once                   exact A H + B, one rounding an entry
+    float32:each+fma+factored       one Householder factor at a time, fused multiply-adds
+    {-1,0,1}:cast                   the model of the papers: exact until the decoder
+    fixed8.4:once@chunk:64          fixed point, chunks of 64 letters
 
-A step takes the *dense* matrix A, rounded entry by entry.  Row r is
-((A[r,j1] h[j1] + A[r,j2] h[j2]) + ...) + B[r] over the nonzero entries j1 < j2 < ..., never
-contracted into fused multiply-adds; entries that are zero are skipped; -0 is stored as 0.
+docs/arithmetic.md says what every part means.  A step on the *dense* matrix A, rounded entry by
+entry, takes ((A[r,j1] h[j1] + A[r,j2] h[j2]) + ...) + B[r] for row r, over the nonzero entries
+j1 < j2 < ...; entries that are zero are skipped; -0 is stored as 0.
 """
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass
-from fractions import Fraction
+from typing import Literal
 
-from lrnn_theory.cyclotomic import Cyclotomic, Exact
+from lrnn_theory.cyclotomic import Exact
+from lrnn_theory.formats import FORMATS, Fixed, Float, Format, Number, parse_format
 
+Semantics = Literal["exact", "cast", "once", "wide", "each"]
+Order = Literal["sequential", "chunk", "tree"]
 
-@dataclass(frozen=True)
-class Format:
-    """A binary floating-point format.
+DEFAULT_CHUNK = 64
 
-    Attributes:
-        name: its name.
-        precision: bits of the significand, the implicit one included.
-        min_exponent: exponent of the smallest normal number, 2^min_exponent.
-        max_value: the largest finite number.
-        overflow: what a result beyond `max_value` becomes: "inf", "nan", or "sat" (max_value).
-    """
-
-    name: str
-    precision: int
-    min_exponent: int
-    max_value: float
-    overflow: str = "inf"
-
-    @property
-    def quantum(self) -> int:
-        """Exponent of the spacing of subnormal numbers."""
-        return self.min_exponent - self.precision + 1
-
-    @property
-    def exact_integers(self) -> int:
-        """Every integer of absolute value up to this is a number of the format."""
-        return 2**self.precision
-
-    def round(self, x: Exact | float) -> float:
-        """The nearest number of the format, ties to even; an exact number is rounded once.
-
-        Example:
-            >>> FORMATS["bfloat16"].round(Fraction(1, 3))
-            0.333984375
-        """
-        if isinstance(x, float):
-            if not math.isfinite(x):
-                return self._overflow(x) if math.isinf(x) else x
-            x = Fraction(x)
-        if isinstance(x, Cyclotomic) and x.rational is None:
-            bits = 64
-            while True:
-                near, slack = x.approximate(bits), Fraction(1, 2**bits)
-                low, high = self.round(near - slack), self.round(near + slack)
-                if low == high:
-                    return low
-                bits *= 2
-        if isinstance(x, Cyclotomic):
-            x = x.coefficients[0]
-        return self._round_rational(Fraction(x))
-
-    def _round_rational(self, x: Fraction) -> float:
-        if not x:
-            return 0.0
-        size = abs(x)
-        exponent = size.numerator.bit_length() - size.denominator.bit_length()
-        if size < Fraction(2) ** exponent:
-            exponent -= 1
-        quantum = max(exponent - self.precision + 1, self.quantum)
-        steps = round(size / Fraction(2) ** quantum)  # round() of a Fraction: ties to even
-        value = Fraction(2) ** quantum * steps
-        if value > Fraction(self.max_value):
-            return self._overflow(math.copysign(math.inf, x))
-        return float(value) if x > 0 else 0.0 - float(value)
-
-    def _overflow(self, infinity: float) -> float:
-        if self.overflow == "nan":
-            return math.nan
-        return infinity if self.overflow == "inf" else math.copysign(self.max_value, infinity)
-
-
-FORMATS: dict[str, Format] = {
-    f.name: f
-    for f in (
-        Format("float64", 53, -1022, float.fromhex("0x1.fffffffffffffp1023")),
-        Format("float32", 24, -126, float.fromhex("0x1.fffffep127")),
-        Format("bfloat16", 8, -126, float.fromhex("0x1.fep127")),
-        Format("float16", 11, -14, 65504.0),
-        Format("float8_e4m3", 4, -6, 448.0, "nan"),
-        Format("float8_e5m2", 3, -14, 57344.0),
-    )
-}
-
-_DEFAULT_SEMANTICS = {
-    "float64": "each",
-    "float32": "each",
-    "bfloat16": "wide",
-    "float16": "wide",
-    "float8_e4m3": "wide",
-    "float8_e5m2": "wide",
-}
-
-_SYNTAX = re.compile(r"([a-z0-9_]+)(?:!(sat|nan|inf))?(?::(each|wide)(?:\+acc=([a-z0-9_]+))?)?\Z")
+_SYNTAX = re.compile(
+    r"(\{[^{}]*\}|[^:@+{}]*)"  # the format, with its overflow
+    r"(![a-z]+)?"  # the overflow of a finite set
+    r"(?::([a-z]+)((?:\+[^:@+]+)*))?"  # the semantics and its options
+    r"(?:@([a-z]+)(?::([0-9]{1,9}))?)?"  # the order
+)
 
 
 @dataclass(frozen=True)
 class Arithmetic:
-    """A number format with a rounding semantics.
+    """A number format with a rounding semantics and an order of evaluation.
 
     Attributes:
         format: the format of weights and states; None for exact arithmetic.
-        semantics: "each" (round every operation) or "wide" (products and sums in `accumulator`,
-            then one rounding to `format`); "exact" for exact arithmetic.
-        accumulator: the format of products and sums of "wide".
+        semantics: "each" (round every operation), "wide" (operations in `accumulator`, then one
+            rounding to `format`), "once" (one rounding of the exact result), "cast" (an exact
+            state that the decoder sees through a cast), or "exact".
+        accumulator: the format of the operations of "wide".
+        fma: whether a product and the sum it goes into are rounded together.
+        factored: whether Householder factors are applied one at a time, h - k (beta (k^T h)).
+        order: "sequential" (letter after letter), "chunk" (chunks of `chunk` letters, summed up
+            as affine maps), or "tree" (aligned blocks of 2^i letters).
+        chunk: letters of a chunk; 0 for the other orders.
 
     Example:
         >>> str(Arithmetic.parse("bfloat16"))
         'bfloat16:wide+acc=float32'
+        >>> Arithmetic.parse("float32:each+fma@chunk:16").chunk
+        16
     """
 
     format: Format | None
-    semantics: str
+    semantics: Semantics
     accumulator: Format | None = None
+    fma: bool = False
+    factored: bool = False
+    order: Order = "sequential"
+    chunk: int = 0
 
     @classmethod
     def parse(cls, text: str | Arithmetic) -> Arithmetic:
@@ -152,53 +86,132 @@ class Arithmetic:
             raise TypeError(f"Argument 'arithmetic' must be a string, not {type(text).__name__}.")
         if text == "exact":
             return EXACT
-        match = _SYNTAX.match(text)
-        if not match or match[1] not in FORMATS:
+        try:
+            return cls._parse(text)
+        except ValueError as error:
+            raise ValueError(f"Argument 'arithmetic' is {text[:100]!r}: {error}") from None
+
+    @classmethod
+    def _parse(cls, text: str) -> Arithmetic:
+        match = _SYNTAX.fullmatch(text)
+        if not match:
             raise ValueError(
-                f"Argument 'arithmetic' must be 'exact' or FORMAT[!sat|!nan|!inf]"
-                f"[:each|:wide[+acc=FORMAT]] with FORMAT one of {', '.join(FORMATS)}, not {text!r}."
+                "expected 'exact' or FORMAT[!sat|!nan|!inf|!wrap][:SEMANTICS[+fma][+factored]"
+                "[+acc=FORMAT]][@ORDER[:C]]."
             )
-        name, overflow, semantics, accumulator = match.groups()
-        semantics = semantics or _DEFAULT_SEMANTICS[name]
-        form = FORMATS[name]
-        if overflow and overflow != form.overflow:
-            form = Format(form.name, form.precision, form.min_exponent, form.max_value, overflow)
-        if semantics == "each":
-            if accumulator:
-                raise ValueError(f"Semantics 'each' takes no accumulator: {text!r}.")
-            return cls(form, "each")
-        wide = FORMATS.get(
-            accumulator or ("float64" if name in ("float64", "float32") else "float32")
+        name, mark, semantics, options, order, chunk = match.groups()
+        if name == "exact":
+            raise ValueError("exact arithmetic takes no semantics and no order.")
+        form = parse_format(name + (mark or ""))
+        wide = isinstance(form, Float) and form.name not in ("float64", "float32")
+        default = "wide" if wide else "each" if isinstance(form, Float) else "once"
+        semantics = semantics or default
+        if semantics not in ("cast", "once", "wide", "each"):
+            raise ValueError(f"semantics must be cast, once, wide or each, not {semantics!r}.")
+        given = [option for option in (options or "").split("+") if option]
+        accumulators = [option[4:] for option in given if option.startswith("acc=")]
+        flags = {option for option in given if not option.startswith("acc=")}
+        if flags - {"fma", "factored"} or len(flags) + len(accumulators) != len(given):
+            raise ValueError(f"options are +fma, +factored, +acc=FORMAT, each once, not {options}.")
+        accumulator = _accumulator(form, semantics, accumulators)
+        if "fma" in flags and semantics not in ("wide", "each"):
+            raise ValueError(f"'{semantics}' has no operations to fuse.")
+        if semantics == "cast" and (flags or order or form.mark):
+            raise ValueError("'cast' rounds nothing on the way, saturates, and has no order.")
+        if order not in (None, "sequential", "chunk", "tree"):
+            raise ValueError(f"the order must be sequential, chunk or tree, not {order!r}.")
+        if chunk and order != "chunk":
+            raise ValueError("only chunks have a length.")
+        if chunk is not None and int(chunk) < 1:
+            raise ValueError("a chunk has at least one letter.")
+        length = int(chunk or DEFAULT_CHUNK) if order == "chunk" else 0
+        if order == "tree" and "factored" in flags:
+            raise ValueError("a tree multiplies dense matrices: it has no factored form.")
+        return cls(
+            form,
+            semantics,
+            accumulator,
+            "fma" in flags,
+            "factored" in flags,
+            order or "sequential",
+            length,
         )
-        if (
-            wide is None
-            or wide.name not in ("float32", "float64")
-            or wide.precision < form.precision
-        ):
-            raise ValueError(
-                f"Accumulator must be float32 or float64 and at least as wide as {name}: {text!r}."
-            )
-        return cls(form, "wide", wide)
 
     @property
     def is_exact(self) -> bool:
         """Whether nothing is rounded."""
         return self.format is None
 
-    def round(self, x: Exact) -> Exact | float:
-        """A weight as this arithmetic stores it."""
-        return x if self.format is None else self.format.round(x)
+    @property
+    def inner(self) -> Format | None:
+        """The format of single operations, of "each" and "wide"."""
+        return self.format if self.semantics == "each" else self.accumulator
+
+    @property
+    def is_native(self) -> bool:
+        """Whether float64 operations, each rounded once more, emulate every operation exactly.
+
+        In fixed point the weights must be short, too: see `lrnn_theory.scanning.stored`.
+
+        Doubles have 53 bits: a product of numbers of p and q bits is exact if p + q <= 53, and
+        rounding a sum of p-bit floats twice is harmless if 53 >= 2 p + 2.
+        """
+        form, inner = self.format, self.inner or self.format
+        if form is None or inner is None or self.semantics == "cast":
+            return False
+        if self.semantics == "once":  # sums of many products of fixed point must fit, to wrap
+            few = _bits(form) <= (24 if isinstance(form, Float) else 18)
+            return few and not self.factored
+        if _bits(form) + _bits(inner) <= 53 and _bits(inner) <= 25:
+            return True
+        if isinstance(inner, Float) and inner.name == "float64":
+            return _bits(form) <= 53 and not self.fma
+        return isinstance(inner, Fixed) and _bits(form) + _bits(inner) <= 52
+
+    def round(self, x: Exact) -> Exact | Number:
+        """A number of a state (of H_0, of a codeword) as this arithmetic stores it."""
+        if self.format is None:
+            return x
+        return self.format.cast(x) if self.semantics == "cast" else self.format.round(x)
+
+    @property
+    def keeps_weights(self) -> bool:
+        """Whether A and B are exact: fixed point and finite sets are formats of states."""
+        return not isinstance(self.format, Float) or self.semantics == "cast"
 
     def __str__(self) -> str:
         if self.format is None:
             return "exact"
-        mark = (
-            ""
-            if self.format.overflow == FORMATS[self.format.name].overflow
-            else f"!{self.format.overflow}"
-        )
-        tail = f"+acc={self.accumulator.name}" if self.accumulator else ""
-        return f"{self.format.name}{mark}:{self.semantics}{tail}"
+        options = "+fma" * self.fma + "+factored" * self.factored
+        if self.accumulator:
+            options += f"+acc={self.accumulator.name}"
+        order = {"sequential": "", "chunk": f"@chunk:{self.chunk}", "tree": "@tree"}[self.order]
+        return f"{self.format.name}{self.format.mark}:{self.semantics}{options}{order}"
+
+
+def _accumulator(form: Format, semantics: str, names: list[str]) -> Format | None:
+    if semantics != "wide":
+        if names:
+            raise ValueError(f"'{semantics}' takes no accumulator.")
+        return None
+    if not names:
+        if not isinstance(form, Float):
+            raise ValueError(f"'wide' needs an accumulator that holds {form.name}: +acc=FORMAT.")
+        names = ["float64" if form.name in ("float64", "float32") else "float32"]
+    accumulator = parse_format(names[0])
+    if accumulator.mark or not accumulator.contains(form):
+        raise ValueError(f"the accumulator must hold every number of {form.name}.")
+    return accumulator
+
+
+def _bits(form: Format) -> int:
+    """Bits of a number that doubles can carry; else many."""
+    if isinstance(form, Float):
+        return form.precision
+    if isinstance(form, Fixed) and 0 <= form.fraction <= 26:
+        return form.width
+    return 10_000
 
 
 EXACT = Arithmetic(None, "exact")
+__all__ = ["EXACT", "FORMATS", "Arithmetic", "Fixed", "Float", "Format", "parse_format"]

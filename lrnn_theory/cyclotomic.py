@@ -38,13 +38,15 @@ class Cyclotomic:
         1.4142135623730951
     """
 
-    __slots__ = ("coefficients", "order")
+    __slots__ = ("_real", "coefficients", "order")
 
     def __init__(self, order: int, coefficients: Iterable[Fraction | int]) -> None:
         if not 1 <= order <= MAX_ORDER:
             raise ValueError(f"Argument 'order' must be in 1..{MAX_ORDER}, not {order}.")
         self.order = order
-        self.coefficients = _reduce(order, [Fraction(c) for c in coefficients])
+        exact = [c if type(c) is Fraction else Fraction(c) for c in coefficients]
+        self.coefficients = _reduce(order, exact)
+        self._real: bool | None = None  # not yet known
 
     # ---------------------------------------------------------------- field operations
 
@@ -127,7 +129,9 @@ class Cyclotomic:
     @property
     def is_real(self) -> bool:
         """Whether the number is real."""
-        return self == self.conjugate()
+        if self._real is None:
+            self._real = self == self.conjugate()
+        return self._real
 
     @property
     def rational(self) -> Fraction | None:
@@ -142,17 +146,15 @@ class Cyclotomic:
         """
         if not self.is_real:
             raise ValueError(f"Expected a real number, not {self}.")
-        scale = sum((abs(c) for c in self.coefficients), Fraction(1))
-        work = bits + int(scale).bit_length() + len(self.coefficients).bit_length() + 16
-        with mpmath.workprec(work):
-            total = mpmath.mpf(0)
-            for i, c in enumerate(self.coefficients):
-                if c:
-                    turn = mpmath.mpf(2 * i) / self.order
-                    total += mpmath.cospi(turn) * c.numerator / c.denominator
-            sign, mantissa, exponent, _ = total._mpf_
-        value = Fraction(int(mantissa)) * Fraction(2) ** exponent
-        return -value if sign else value
+        scale = sum(abs(c.numerator) // c.denominator + 1 for c in self.coefficients)
+        work = bits + scale.bit_length() + 16
+        work += -work % 64  # few precisions, so that cosines are shared
+        total = sum(
+            c.numerator * _cosine(i, self.order, work) // c.denominator
+            for i, c in enumerate(self.coefficients)
+            if c
+        )
+        return Fraction(total, 1 << work)
 
     def sign(self) -> int:
         """-1, 0 or 1, exactly, for a real element."""
@@ -207,7 +209,12 @@ def zeta(order: int, power: int = 1) -> Cyclotomic:
 
 def cos_turn(p: int, q: int) -> Cyclotomic:
     """cos(2π p/q), exactly."""
-    return (zeta(q, p) + zeta(q, -p)) * Fraction(1, 2)
+    coefficients = [Fraction(0)] * q
+    coefficients[p % q] += Fraction(1, 2)
+    coefficients[-p % q] += Fraction(1, 2)
+    cosine = Cyclotomic(q, coefficients)
+    cosine._real = True
+    return cosine
 
 
 def sin_turn(p: int, q: int) -> Cyclotomic:
@@ -293,6 +300,13 @@ def _reduce(n: int, coefficients: list[Fraction]) -> tuple[Fraction, ...]:
             for offset, c in sparse:
                 folded[i + offset] -= lead * c
     return tuple(folded[:degree])
+
+
+@lru_cache(maxsize=65536)
+def _cosine(i: int, n: int, bits: int) -> int:
+    """2^bits cos(2πi/n), within 1."""
+    with mpmath.workprec(bits + 8):
+        return int(mpmath.nint(mpmath.ldexp(mpmath.cospi(mpmath.mpf(2 * i) / n), bits)))
 
 
 @lru_cache(maxsize=65536)

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from lrnn_theory.arithmetic import EXACT
+from lrnn_theory.arithmetic import EXACT, Arithmetic
 from lrnn_theory.lrnn import LRNN, Layer
-from lrnn_theory.scanning.kernels import ExactKernel
+from lrnn_theory.scanning.exact import ExactKernel
 
 MAX_STATES = 200_000
 """Largest number of states of a layer that is enumerated."""
@@ -40,6 +40,15 @@ def exact_bits(lrnn: LRNN) -> int | None:
             return None
         largest = max(largest, bound)
     return max(1, (largest - 1).bit_length())  # the layers of a tail hold 0 and 1
+
+
+def computes_exactly(lrnn: LRNN, arithmetic: Arithmetic) -> bool:
+    """Whether an arithmetic makes no rounding error on an LRNN, in any order of evaluation."""
+    form = arithmetic.format
+    if form is None or arithmetic.semantics == "cast" or arithmetic.factored:
+        return arithmetic.is_exact
+    bits = exact_bits(lrnn)
+    return bits is not None and form.exact_integers >= 2**bits
 
 
 def _largest_entry(layer: Layer) -> int | None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError, deserialize, safe_open
 from safetensors.numpy import save
 
 from lrnn_theory.cyclotomic import parse_exact
@@ -25,6 +25,8 @@ FORMAT = "lrnn-theory"
 VERSION = 1
 MAX_BYTES = 2_000_000_000
 """Largest accepted file."""
+MAX_NUMBERS = 10_000_000
+"""Most numbers of a file that we did not write; they become exact."""
 
 Tensors = dict[str, NDArray[Any]]
 
@@ -88,6 +90,44 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], Tensors]:
     return header, tensors
 
 
+def is_ours(path: str | os.PathLike[str]) -> bool:
+    """Whether a file says that `write` wrote it; True for what is no safetensors file at all."""
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            return metadata.get("format") == FORMAT or "letters" not in metadata
+    except (OSError, SafetensorError):
+        return True  # `read` says what is wrong
+
+
+def read_foreign(path: str | os.PathLike[str]) -> tuple[dict[str, str], Tensors]:
+    """Metadata and tensors of any safetensors file of numbers, floats as float64.
+
+    Raises:
+        ValueError: if it holds more than `MAX_NUMBERS` numbers, or other types.
+    """
+    with safe_open(path, framework="numpy") as file:
+        metadata = file.metadata() or {}
+    tensors: Tensors = {}
+    total = 0
+    for name, tensor in deserialize(Path(path).read_bytes()):
+        total += (size := int(np.prod(tensor["shape"], dtype=object)))
+        if total > MAX_NUMBERS:
+            raise ValueError(f"it holds more than {MAX_NUMBERS} numbers")
+        if tensor["dtype"] not in _TYPES:
+            raise ValueError(f"tensor '{name}' is of type {tensor['dtype']}")
+        array = np.frombuffer(tensor["data"], _TYPES[tensor["dtype"]], size)
+        if tensor["dtype"] == "BF16":  # the upper half of a float32
+            array = (array.astype(np.uint32) << 16).view(np.float32)
+        array = array.astype(np.float64) if array.dtype.kind == "f" else array.astype(np.int64)
+        tensors[name] = array.reshape(tensor["shape"])
+    return metadata, tensors
+
+
+_TYPES = {
+    "F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2",
+    "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "<i1", "U8": "<u1",
+}  # fmt: skip
 _TEXT = (".exact", ".shape")
 
 

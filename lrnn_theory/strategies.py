@@ -1,13 +1,17 @@
-"""Hypothesis strategies: random automata, and words over their letters."""
+"""Hypothesis strategies: random automata, words over their letters, layers and arithmetics."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 
 import numpy as np
 from hypothesis import strategies as st
 
+from lrnn_theory.arithmetic import Arithmetic
 from lrnn_theory.automaton import Automaton, Kind
+from lrnn_theory.lrnn import Layer
+from lrnn_theory.transition import Dense, Diagonal, Householder
 
 KINDS: tuple[Kind, ...] = ("dfa", "moore", "mealy")
 
@@ -60,3 +64,76 @@ def automata(
 def words(automaton: Automaton, max_length: int = 20) -> st.SearchStrategy[list[str]]:
     """Words over the letters of an automaton, as lists of letter names."""
     return st.lists(st.sampled_from(automaton.letters), max_size=max_length)
+
+
+FORMAT_NAMES = (
+    "float64", "float32", "tf32", "bfloat16", "float16", "float8_e4m3", "float8_e5m2",
+    "fixed8.4", "fixed8.0", "fixed12.10", "fixed16.-2", "fixed40.20", "fixed70.30",
+    "{-1,0,1}", "{-2,-1,-1/3,0,1/2,1,4}", "{1,2}",
+)  # fmt: skip
+
+
+@st.composite
+def arithmetics(
+    draw: st.DrawFn, formats: Sequence[str] = FORMAT_NAMES, *, orders: bool = False
+) -> Arithmetic:
+    """Rounding arithmetics: any format, overflow, semantics but "cast", and options.
+
+    Args:
+        draw: supplied by hypothesis.
+        formats: names to choose from.
+        orders: also orders other than the sequential one.
+    """
+    name = draw(st.sampled_from(list(formats)))
+    floating, fixed = name in FORMAT_NAMES[:7], name.startswith("fixed")
+    if floating:
+        name += draw(st.sampled_from(["", "!sat", "!nan", "!inf"]))
+    elif fixed:
+        name += draw(st.sampled_from(["", "!wrap"]))
+    semantics = draw(st.sampled_from(["each", "once", "wide"] if floating else ["each", "once"]))
+    options = "+fma" * (semantics != "once" and draw(st.booleans()))
+    order = draw(st.sampled_from(["", "@chunk:1", "@chunk:3", "@tree"])) if orders else ""
+    options += "+factored" * (order != "@tree" and draw(st.booleans()))
+    return Arithmetic.parse(f"{name}:{semantics}{options}{order}")
+
+
+@st.composite
+def layers(draw: st.DrawFn, max_n: int = 4, max_d: int = 2, *, dense: bool = True) -> Layer:
+    """Layers of 1 to 3 actions with exact rational weights, some of them extreme.
+
+    The readout says which action and codeword were met: (action, codeword) as one coordinate.
+
+    Args:
+        draw: supplied by hypothesis.
+        max_n: largest number of rows.
+        max_d: largest number of columns.
+        dense: whether matrices without Householder factors are drawn too.
+    """
+    n, d = draw(st.integers(1, max_n)), draw(st.integers(1, max_d))
+    actions = draw(st.integers(1, 3))
+    simple = st.sampled_from([0, 0, 1, -1, 2, Fraction(1, 2), Fraction(1, 3), Fraction(-7, 5)])
+    extreme = st.builds(
+        lambda m, e: Fraction(m) * Fraction(2) ** e, st.integers(-9, 9), st.integers(-140, 130)
+    )
+    number = draw(st.sampled_from([simple, simple, st.fractions(-4, 4), extreme]))
+
+    def array(*shape: int) -> np.ndarray:
+        size = int(np.prod(shape))
+        out = np.empty(size, object)
+        out[:] = draw(st.lists(number, min_size=size, max_size=size))
+        return out.reshape(shape)
+
+    kind = draw(st.sampled_from(["dense"] * dense + ["diagonal", "householder", "householder"]))
+    if kind == "dense":
+        transition = Dense(array(actions, n, n))
+    elif kind == "diagonal":
+        transition = Diagonal(array(actions, n))
+    else:
+        counts = draw(st.lists(st.integers(0, 3), min_size=actions, max_size=actions))
+        ptr = np.cumsum([0, *counts])
+        transition = Householder(array(ptr[-1], n), array(ptr[-1]), ptr)
+    k = draw(st.integers(1, 3))
+    readout = np.arange(actions * k).reshape(actions, k, 1).repeat(2, axis=2)
+    return Layer(
+        transition, array(actions, n, d), array(n, d), (array(k, n, d),), readout, actions * k, 0
+    )

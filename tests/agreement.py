@@ -91,7 +91,7 @@ def check_proof(verdict: Proved, lrnn: LRNN) -> None:
     word = [lrnn.letters[0]]
     for lie in (
         forged(verdict.certificate, claim="refuted", word=[]),
-        forged(verdict.certificate, claim="refuted", word=word),
+        forged(verdict.certificate, claim="refuted", word=[[a, 1] for a in word]),
     ):
         with pytest.raises(ValueError, match="answer"):
             check(lie)
@@ -112,7 +112,8 @@ def check_refutation(verdict: Refuted, lrnn: LRNN, truth: Truth) -> None:
         forged(verdict.certificate, claim="proved", method=f) for f in ("compositional", "closure")
     ]
     if word:  # no shorter word is a counterexample
-        lies.append(forged(verdict.certificate, word=list(word[:-1])))
+        shorter = [[a, 1] for a in word[:-1]]
+        lies.append(forged(verdict.certificate, word=shorter))
     with patch.object(checker, "MAX_STATES", LIMIT):  # of a lie, exact states may run away
         for lie in lies:
             with pytest.raises(ValueError, match=r"answer|coordinate|map|label|tail|more than"):

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from networks import counter
 
 from constructions import compile_dfa
 from constructions.regular_language import wire
@@ -27,12 +28,14 @@ from lrnn_theory import (
     languages,
     verify,
 )
+from lrnn_theory.arithmetic import Arithmetic
 from lrnn_theory.cascade import Budget, decompose
 from lrnn_theory.strategies import automata
 from lrnn_theory.verification import checker
-from lrnn_theory.verification.certificate import digest
+from lrnn_theory.verification.certificate import certify, digest
 
 CHECKER = Path(checker.__file__)
+MAX_LINES = 650
 ARITHMETICS = ["exact", "float32", "bfloat16", "float16", "float8_e4m3!sat", "float64:each"]
 
 
@@ -90,13 +93,10 @@ def test_random_certificates_hold_and_lies_do_not(automaton, arithmetic, context
     verdict = verify(lrnn, core, arithmetic)
     assert isinstance(verdict, Proved)
     assert isinstance(check(verdict.certificate, lrnn), Proved)
-    n_outputs = len(core.output_symbols)
 
     def lie(data):
-        """Claim another answer for the state (and letter) that is met first."""
-        response = data["automaton"]["response"]
-        row = response[0] if core.kind == "mealy" else response
-        row[0] = (row[0] + 1) % n_outputs
+        """Claim another answer to a letter in a state; a minimal automaton has no idle ones."""
+        data["automaton"]["answers"][0][0] = "lie"
 
     with pytest.raises(ValueError, match=r"answer|tail|word|proved"):
         check(forged(verdict.certificate, lie))
@@ -133,47 +133,56 @@ def test_other_weights_are_refused():
         check(verdict.certificate, compile_dfa("0*1(0|1)*"))
 
 
+def level(data):
+    return data["lrnn"]["heads"][0][0]
+
+
 LIES = {
-    "claim": lambda d: d.update(claim="refuted", word=["1"]),
+    "claim": lambda d: d.update(claim="refuted", word=[["1", 1]]),
+    "no claim": lambda d: d.update(claim="true"),
+    "confused": lambda d: d.update(claim="confused", words=[[["1", 1]], [["1", 3]]]),
     "method": lambda d: d.update(method="trust me"),
-    "version": lambda d: d.update(version=2),
+    "another method": lambda d: d.update(method="orbit", preperiod=0, period=2),
+    "version": lambda d: d.update(version=1),
     "schema": lambda d: d.update(schema="other"),
     "arithmetic": lambda d: d.update(arithmetic="float12:each"),
-    "weight off the grid": lambda d: d["lrnn"]["heads"][0][0]["actions"][1]["a"][0].__setitem__(
-        2, "-0x1.0000000000001p+0"
-    ),
-    "weight": lambda d: d["lrnn"]["heads"][0][0]["actions"][1]["a"][0].__setitem__(2, "1"),
-    "h0": lambda d: d["lrnn"]["heads"][0][0].update(h0=["-1"]),
-    "wiring": lambda d: d["lrnn"]["heads"][0][0].update(action=[1, 1]),
-    "negative index": lambda d: d["lrnn"]["heads"][0][0].update(action=[-2, -1]),
-    "boolean index": lambda d: d["lrnn"]["heads"][0][0].update(action=[False, True]),
+    "no arithmetic": lambda d: d.update(arithmetic="exact:exact"),
+    "an unknown overflow": lambda d: d.update(arithmetic="bfloat16!wrap:each"),
+    "a bare format": lambda d: d.update(arithmetic="bfloat16"),
+    "an accumulator too many": lambda d: d.update(arithmetic="bfloat16:each+acc=float32"),
+    "an accumulator too few": lambda d: d.update(arithmetic="bfloat16:wide"),
+    "a narrow accumulator": lambda d: d.update(arithmetic="float64:wide+acc=float32"),
+    "states of layers": lambda d: d.update(layers=[{"states": 3}]),
+    "too few layers": lambda d: d.update(layers=[]),
+    "a bracketing": lambda d: d.update(bracketing="none"),
+    "weight off the grid": lambda d: level(d)["actions"][1]["a"][0][0].__setitem__(1, "-257/256"),
+    "weight": lambda d: level(d)["actions"][1]["a"][0][0].__setitem__(1, "1"),
+    "h0": lambda d: level(d).update(h0=["-1"]),
+    "wiring": lambda d: level(d).update(action=[1, 1]),
+    "negative index": lambda d: level(d).update(action=[-2, -1]),
+    "boolean index": lambda d: level(d).update(action=[False, True]),
+    "reads": lambda d: level(d).update(reads="future"),
     "missing": lambda d: d.pop("automaton"),
     "type": lambda d: d.update(lrnn=[]),
-    "empty output": lambda d: d["lrnn"].update(empty_output=0),
+    "empty output": lambda d: d["lrnn"].update(empty="0"),
     "letters": lambda d: d["automaton"].update(letters=["0", "0"]),
+    "letters of another type": lambda d: d["automaton"].update(letters=[["0"], ["1"]]),
     "initial": lambda d: d["automaton"].update(initial=1),
     "transition": lambda d: d["automaton"]["delta"][0].__setitem__(0, 1),
-    "kind": lambda d: d["automaton"].update(kind="garbage"),
-    "two outputs of one name": lambda d: (
-        d["lrnn"].update(output=[0, 0], empty_output=0),
-        d["automaton"].update(output_symbols=["0", "0"]),
+    "answer": lambda d: d["automaton"]["answers"][0].__setitem__(0, "0"),
+    "a state out of range": lambda d: d["automaton"]["delta"][0].__setitem__(0, 2),
+    "too many digits": lambda d: level(d).update(h0=["1" + "0" * 5000]),
+    "a foreign digit": lambda d: level(d).update(h0=["\u0661"]),
+    "a huge layer": lambda d: level(d).update(n=10**14),
+    "an empty layer": lambda d: level(d).update(n=0),
+    "a longer b": lambda d: level(d)["actions"][0].update(b=["0", "0"]),
+    "longer codewords": lambda d: level(d).update(codewords=[[["1", "0"], ["-1", "0"]]]),
+    "uneven codewords": lambda d: level(d).update(codewords=[[["1"], ["-1", "0"]]]),
+    "entries twice": lambda d: level(d)["actions"][1]["a"].__setitem__(0, [[0, "-1"], [0, "0"]]),
+    "a second matrix": lambda d: level(d)["actions"][1].update(
+        factors=[{"k": [[0, "1"]], "beta": "0"}]
     ),
-    "names of a dfa": lambda d: [
-        d[part].update(output_symbols=["1", "0"]) for part in ("lrnn", "automaton")
-    ],
-    "a weight with too many digits": lambda d: d["lrnn"]["heads"][0][0].update(
-        h0=["0x1.00000000000000000000001p+0"]
-    ),
-    "a foreign digit": lambda d: d["lrnn"]["heads"][0][0].update(h0=["\u0661"]),
-    "a narrow accumulator": lambda d: d.update(arithmetic="float64:wide+acc=float32"),
-    "a huge layer": lambda d: d["lrnn"]["heads"][0][0].update(n=10**14),
-    "a huge field": lambda d: (d.update(arithmetic="exact"), d["lrnn"].update(field=10**14)),
-    "an imaginary number": lambda d: (
-        d.update(arithmetic="exact"),
-        d["lrnn"].update(field=4),
-        d["lrnn"]["heads"][0][0].update(h0=["1 z4^1"]),
-    ),
-    "no letters": lambda d: d["automaton"].update(letters=[], delta=[]),
+    "no letters": lambda d: d["automaton"].update(letters=[], delta=[], answers=[]),
 }
 
 
@@ -185,8 +194,120 @@ def test_forgeries_are_rejected(name):
     assert "\n" not in str(error.value)
     changed = copy.deepcopy(verdict.certificate.data)
     LIES[name](changed)
-    with pytest.raises(ValueError, match=r"digest|schema|version|not an lrnn"):
+    with pytest.raises(ValueError, match=r"digest|version"):
         check(changed)
+
+
+# -------------------------------------------------------------------- methods and claims
+
+
+def test_a_closure_states_its_configurations():
+    lrnn, automaton = closure_only()
+    for arithmetic in ("bfloat16", "float32:once", "float16:each+fma+factored", "fixed8.2"):
+        data = verify(lrnn, automaton, arithmetic).certificate.data
+        assert data["method"] == "closure"
+        assert data["states"] == 2
+        assert len(data["states_digest"]) == 64
+        check(data)
+        for lie in ({"states": 3}, {"states_digest": "0" * 64}, {"states_digest": "x"}):
+            with pytest.raises(ValueError, match="other states"):
+                check(forged(Certificate(data), lambda d, lie=lie: d.update(lie)))
+
+
+def test_an_orbit_comes_back():
+    """A counter to 2^8 in bfloat16 stays there; "at least 3 letters" is right for ever."""
+    lrnn, automaton = counter(3), Automaton.from_regex("aaaa*")
+    certificate = certify(lrnn, automaton, Arithmetic.parse("bfloat16:each"), "proved",
+                          method="orbit", preperiod=256, period=1)  # fmt: skip
+    assert isinstance(check(certificate, lrnn), Proved)
+    for preperiod, period in ((256, 0), (255, 1), (0, 1), (300, 7)):
+        change = forged(certificate, lambda d: d.update(preperiod=preperiod, period=period))  # noqa: B023
+        if (preperiod, period) == (300, 7):
+            check(change)  # no shortest way round, but one
+        else:
+            with pytest.raises(ValueError, match="come back"):
+                check(change)
+    wrong = forged(certificate, lambda d: d["automaton"]["answers"][0].__setitem__(2, "0"))
+    with pytest.raises(ValueError, match="wrongly"):
+        check(wrong)
+
+
+def test_a_long_word_is_written_in_runs():
+    """From 2^8 on a counter in bfloat16 stands still: 300 letters look like 256."""
+    lrnn, automaton = counter(300), Automaton.from_regex("a{300}a*")
+    certificate = certify(
+        lrnn, automaton, Arithmetic.parse("bfloat16:each"), "refuted", runs=[("a", 300)]
+    )
+    assert certificate.data["word"] == [["a", 300]]
+    verdict = check(certificate)
+    assert (verdict.answered, verdict.expected, len(verdict.word)) == ("0", "1", 300)
+    for wrong in ([["a", 299]], [["a", 0], ["a", 300]], [["b", 300]], ["a"], [["a", -1]]):
+        with pytest.raises(
+            ValueError, match=r"correctly|does not come|malformed|index|in list|unpack"
+        ):
+            check(forged(certificate, lambda d, wrong=wrong: d.update(word=wrong)))
+    with pytest.raises(ValueError, match="more than"):
+        check(forged(certificate, lambda d: d.update(word=[["a", 10**12]])))
+    same = [["a", 100], ["a", 200]]
+    assert check(forged(certificate, lambda d: d.update(word=same))).word == ("a",) * 300
+
+
+def test_two_words_that_no_readout_tells_apart():
+    lrnn, automaton = counter(300), Automaton.from_regex("a{300}a*")
+    arithmetic = Arithmetic.parse("bfloat16:each")
+    words = (("a",) * 256, ("a",) * 300)
+    certificate = certify(lrnn, automaton, arithmetic, "confused", words=words)
+    verdict = check(certificate)
+    assert isinstance(verdict, Refuted)
+    assert (verdict.word, verdict.other) == (words[1], words[0])  # the first is answered wrongly
+    for words in ([["a", 255]], [["a", 300]]), ([["a", 256]], [["a", 257]]), ([], [["a", 300]]):
+        with pytest.raises(ValueError, match="look alike"):
+            check(forged(certificate, lambda d: d.update(words=list(words))))  # noqa: B023
+    found = verify(lrnn, automaton, arithmetic, decoder="any")
+    assert isinstance(check(found.certificate), Refuted)
+
+
+def test_a_readout_may_ask_for_the_letter():
+    """ "Ends in a" needs no state at all."""
+    lrnn, automaton = counter(9, "ab", (0, 0)), Automaton.from_regex("(a|b)*a")
+    words = (("a",), ("b",))
+    certificate = certify(lrnn, automaton, Arithmetic.parse("exact"), "confused", words=words)
+    with pytest.raises(ValueError, match="look alike"):
+        check(certificate)
+    assert isinstance(check(verify(lrnn, automaton, "exact", decoder="any").certificate), Proved)
+
+
+def test_any_decoder():
+    """Wrong answers do not matter where some readout would be right."""
+    lrnn = compile_dfa("(0|10*1)*")
+    wrong = replace(lrnn, output=1 - lrnn.output)
+    verdict = verify(wrong, "(0|10*1)*", "float16", decoder="any")
+    assert isinstance(check(verdict.certificate, wrong), Proved)
+    for lie in ({"decoder": "own"}, {"method": "compositional"}):
+        with pytest.raises(ValueError, match=r"wrongly|closure"):
+            check(forged(verdict.certificate, lambda d, lie=lie: d.update(lie)))
+
+
+@given(st.integers(0, 10**9))
+def test_every_flipped_bit_is_noticed(place):
+    """In the text of any certificate; what is no JSON any more is no certificate either."""
+    lrnn = compile_dfa("(0|10*1)*")
+    text = bytearray(verify(lrnn, "(0|10*1)*", "bfloat16").certificate.text().encode())
+    place %= 8 * len(text)
+    text[place // 8] ^= 1 << place % 8
+    with pytest.raises(ValueError):  # noqa: PT011 - UTF-8, JSON or the digest
+        check(json.loads(text.decode()))
+
+
+def test_the_checker_is_small_and_alone():
+    lines = CHECKER.read_text().splitlines()
+    assert len(lines) < MAX_LINES
+    assert max(map(len, lines)) <= 100
+    imports = [line.split()[1] for line in lines if line.startswith(("import ", "from "))]
+    assert set(imports) <= sys.stdlib_module_names
+
+
+# -------------------------------------------------------------------- files
 
 
 def run_alone(tmp_path, content):
@@ -203,11 +324,11 @@ def test_the_lone_checker(tmp_path):
     proved = verify(lrnn, "(0|10*1)*", "bfloat16").certificate.text().encode()
     result = run_alone(tmp_path, proved)
     assert (result.returncode, result.stderr) == (0, "")
-    assert "proved for all lengths in bfloat16" in result.stdout
+    assert 'proved "for all lengths" in bfloat16' in result.stdout
     refuted = verify(lrnn, "(0|1)*", "float16").certificate.text().encode()
     result = run_alone(tmp_path, refuted)
     assert result.returncode == 1
-    assert "refuted by the word '1'" in result.stdout
+    assert 'refuted [["1", 1]] in float16' in result.stdout
     for content in (
         proved[:-40],
         proved.replace(b"bfloat16", b"float16"),

@@ -11,7 +11,7 @@ from lrnn_theory import Automaton, languages
 from lrnn_theory.arithmetic import FORMATS, Arithmetic
 from lrnn_theory.exactness import exact_bits
 from lrnn_theory.scanning import Machine
-from lrnn_theory.scanning.kernels import round_to
+from lrnn_theory.scanning.rounding import round_to
 
 MACHINES = {
     "parity": (languages.parity(), 1),

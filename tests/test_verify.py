@@ -321,7 +321,7 @@ def test_other_letters_and_other_kinds_are_refused(automaton: Any, message: str)
         ({"lrnn": "(aa)*"}, TypeError, "'lrnn' must be an LRNN, not str"),
         ({"automaton": 3}, TypeError, "Cannot make an automaton of 3"),
         ({"arithmetic": 32}, TypeError, "'arithmetic' must be a string, not int"),
-        ({"arithmetic": "float12"}, ValueError, "'arithmetic' must be"),
+        ({"arithmetic": "float12"}, ValueError, "'arithmetic'"),
         ({"budget": "much"}, TypeError, "'budget'"),
         ({"budget": 1.5}, TypeError, "'budget'"),
     ],

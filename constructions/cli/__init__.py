@@ -1,4 +1,4 @@
-"""The `lrnn` command: analyze, compile, run, verify, check, demo.
+"""The `lrnn` command: analyze, compile, run, verify, check, horizon, extract, census, demo.
 
 Every command writes text for people or, with --json, one object for machines.  Exit codes: 0 done
 or proved; 1 refuted, or a demo that was not proved; 2 nothing was decided, and one line on
@@ -17,7 +17,20 @@ from typing import Annotated, cast
 
 import typer
 
-from constructions.cli import display
+from constructions.cli import display, precision
+from constructions.cli.options import (
+    Alphabet,
+    Arithmetic,
+    Arithmetics,
+    Device,
+    Json,
+    Sink,
+    Source,
+    Weights,
+    complete_construction,
+    complete_objective,
+    positive,
+)
 
 DONE, REFUTED, ERROR, UNDECIDED, INTERRUPTED = 0, 1, 2, 3, 130
 _EXIT = {"proved": DONE, "refuted": REFUTED, "undecided": UNDECIDED}
@@ -60,76 +73,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         message = str(error)
     typer.echo(f"lrnn: {' '.join(message.split())}", err=True)
     return ERROR
-
-
-# -------------------------------------------------------------------- completion
-
-
-def _complete_source(incomplete: str) -> list[str]:
-    from constructions.cli.source import machine_names
-
-    return [name for name in machine_names() if name.startswith(incomplete)]
-
-
-def _complete_construction(incomplete: str) -> list[str]:
-    from constructions import CONSTRUCTIONS
-
-    return [key for key in CONSTRUCTIONS if key.startswith(incomplete)]
-
-
-def _complete_objective(incomplete: str) -> list[str]:
-    from constructions import OBJECTIVES
-
-    return [key for key in OBJECTIVES if key.startswith(incomplete)]
-
-
-def _complete_arithmetic(incomplete: str) -> list[str]:
-    from lrnn_theory.arithmetic import FORMATS
-
-    return [name for name in ("exact", *FORMATS) if name.startswith(incomplete)]
-
-
-# -------------------------------------------------------------------- arguments
-
-# Every option has its name spelt out: typer 0.27 takes a lone metavar for the name.
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) == 0:
-        raise typer.BadParameter(f"expected a positive integer, not {text!r}.")
-    return int(text)
-
-
-Source = Annotated[
-    str,
-    typer.Argument(
-        metavar="SOURCE",
-        help="A regex; a .dot or .json file; or @NAME, such as @parity or '@mod(5)'.",
-        autocompletion=_complete_source,
-        show_default=False,
-    ),
-]
-Weights = Annotated[str, typer.Argument(metavar="FILE", help="A weight file.", show_default=False)]
-Alphabet = Annotated[
-    str | None,
-    typer.Option(
-        "--alphabet",
-        metavar="LETTERS",
-        help="The letters of a regex; by default those that it names.",
-    ),
-]
-Sink = Annotated[
-    bool,
-    typer.Option("--sink", help="Send missing transitions of a .dot file to a rejecting state."),
-]
-Json = Annotated[bool, typer.Option("--json", help="Write one JSON object.")]
-Device = Annotated[
-    str,
-    typer.Option(
-        "--device", metavar="DEVICE", help="cpu, cuda or cuda:N; auto takes a GPU if it can."
-    ),
-]
-_ARITHMETIC_HELP = "Number format and rounding, such as bfloat16 or float32:each."
 
 
 def _version(wanted: bool) -> None:
@@ -189,7 +132,7 @@ def compile_source(
             "--construction",
             metavar="NAME",
             help="The construction to use; by default the cheapest that applies.",
-            autocompletion=_complete_construction,
+            autocompletion=complete_construction,
         ),
     ] = None,
     objective: Annotated[
@@ -198,7 +141,7 @@ def compile_source(
             "--objective",
             metavar="NAME",
             help="What the cheapest has fewest of: layers (default), state or factors.",
-            autocompletion=_complete_objective,
+            autocompletion=complete_objective,
         ),
     ] = None,
     alphabet: Alphabet = None,
@@ -241,16 +184,7 @@ def run_words(
             show_default=False,
         ),
     ],
-    arithmetic: Annotated[
-        str,
-        typer.Option(
-            "--arithmetic",
-            "-a",
-            metavar="A",
-            help=_ARITHMETIC_HELP,
-            autocompletion=_complete_arithmetic,
-        ),
-    ] = "float32",
+    arithmetic: Arithmetic = "float32",
     steps: Annotated[
         bool,
         typer.Option("--steps", help="Answer after every letter, not only after the last."),
@@ -261,10 +195,10 @@ def run_words(
     """Run a linear RNN on words."""
     from constructions.cli.device import pick_device
     from constructions.cli.words import answer, names, read_words
-    from lrnn_theory.arithmetic import Arithmetic
+    from lrnn_theory import arithmetic as numbers
     from lrnn_theory.lrnn import LRNN
 
-    name = str(Arithmetic.parse(arithmetic))
+    name = str(numbers.Arithmetic.parse(arithmetic))
     lrnn = LRNN.load(weights)
     batch = read_words(words, lrnn.letters)
     with display.progress("running", "word") as update:
@@ -285,17 +219,7 @@ def run_words(
 def verify_weights(
     weights: Weights,
     source: Source,
-    arithmetic: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--arithmetic",
-            "-a",
-            metavar="A",
-            help=f"{_ARITHMETIC_HELP} Repeat it for several; float32 by default.",
-            autocompletion=_complete_arithmetic,
-            show_default=False,
-        ),
-    ] = None,
+    arithmetic: Arithmetics = None,
     certificate: Annotated[
         Path | None,
         typer.Option(
@@ -308,18 +232,28 @@ def verify_weights(
             "--budget",
             metavar="N",
             help="Configurations to examine before giving up.",
-            parser=_positive,
+            parser=positive,
         ),
     ] = None,
+    decoder: Annotated[
+        str,
+        typer.Option(
+            "--decoder",
+            metavar="D",
+            help="own, or any: can any function of state and last letter answer right?",
+        ),
+    ] = "own",
+    device: Device = "cpu",
     sink: Sink = False,
     as_json: Json = False,
 ) -> int:
     """Prove or refute that a linear RNN answers like an automaton on every word."""
+    from constructions.cli.device import pick_device
     from constructions.cli.source import read_automaton, source_kind
-    from lrnn_theory.arithmetic import Arithmetic
+    from lrnn_theory import arithmetic as numbers
     from lrnn_theory.lrnn import LRNN
 
-    names = [str(Arithmetic.parse(a)) for a in arithmetic or ["float32"]]
+    names = [str(numbers.Arithmetic.parse(a)) for a in arithmetic or ["float32"]]
     if certificate and len(names) > 1:
         raise ValueError(f"Option '--certificate' takes one arithmetic, not {len(names)}.")
     with display.progress("loading torch"):
@@ -327,11 +261,20 @@ def verify_weights(
     lrnn = LRNN.load(weights)
     letters = lrnn.letters if source_kind(source) == "regex" else None
     automaton = read_automaton(source, letters, sink=sink)
+    place = pick_device(device)
     verdicts, lines = [], []
     for name in names:
         start = time.perf_counter()
         with display.progress(f"verifying in {name}", "configuration") as update:
-            verdict = verify(lrnn, automaton, name, budget=budget, progress=update)
+            verdict = verify(
+                lrnn,
+                automaton,
+                name,
+                decoder=decoder,  # type: ignore[arg-type]  # checked there
+                budget=budget,
+                progress=update,
+                device=place,
+            )
         seconds = time.perf_counter() - start
         verdicts.append(display.verdict_facts(verdict) | {"seconds": round(seconds, 4)})
         lines.append(f"{name}: {display.verdict_text(verdict)}, in {seconds:.2f} s")
@@ -367,6 +310,9 @@ def check_certificate(
     text = f"checked again: {verdict.arithmetic}: {display.verdict_text(verdict)}"
     display.put(facts, text, as_json=as_json)
     return _EXIT[facts["verdict"]]
+
+
+precision.register(app)
 
 
 @app.command("demo")

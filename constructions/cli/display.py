@@ -115,7 +115,9 @@ def verdict_name(verdict: Verdict) -> str:
 
 def verdict_facts(verdict: Verdict) -> dict[str, Any]:
     """A verdict as plain data, without its certificate."""
-    fields = {k: v for k, v in vars(verdict).items() if k != "certificate"}
+    fields = {k: v for k, v in vars(verdict).items() if k != "certificate" and v is not None}
+    if runs := getattr(fields.get("word"), "runs", None):
+        fields["word"] = {"runs": runs}
     return {"verdict": verdict_name(verdict), **fields}
 
 
@@ -126,6 +128,11 @@ def verdict_text(verdict: Verdict) -> str:
     match verdict:
         case Proved(method=method):
             return f"proved for every input length ({method})"
+        case Refuted(word=word, other=other, answered=answered, expected=expected) if other:
+            return (
+                f"no decoder can be right: {word_text(word)} and {word_text(other)} lead to the "
+                f"same state, but one needs {expected}, the other {answered}"
+            )
         case Refuted(word=word, answered=answered, expected=expected):
             return f"refuted by {word_text(word)}: it answers {answered}, not {expected}"
         case Undecided(covered=covered, reason=reason):
@@ -144,6 +151,8 @@ def word_text(word: Sequence[str], limit: int = 40) -> str:
     """
     if not word:
         return "the empty word"
+    if isinstance(runs := getattr(word, "runs", None), tuple):
+        return f"the word {' '.join(f'{letter}^{times}' for letter, times in runs)}"
     separator = "" if all(len(letter) == 1 for letter in word) else " "
     shown = f"the word {separator.join(word[:limit])!r}"
     return shown if len(word) <= limit else f"{shown}... ({len(word):,} letters)"

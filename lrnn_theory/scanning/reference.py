@@ -7,10 +7,11 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from lrnn_theory.arithmetic import Arithmetic
 from lrnn_theory.lrnn import LRNN
-from lrnn_theory.scanning.kernels import make_kernel
+from lrnn_theory.scanning.kernels import make_kernel, runs_natively
 from lrnn_theory.scanning.tail import TailRunner
 
 
@@ -29,6 +30,18 @@ class ScanState:
     shifted: tuple[Any, ...]
     output: torch.Tensor
 
+    def take(self, keep: NDArray[np.bool_]) -> ScanState:
+        """The words of a mask, (batch,)."""
+
+        def chosen(x: Any) -> Any:
+            return (
+                x[torch.from_numpy(keep).to(x.device)] if isinstance(x, torch.Tensor) else x[keep]
+            )
+
+        return ScanState(
+            tuple(map(chosen, self.hidden)), tuple(map(chosen, self.shifted)), chosen(self.output)
+        )
+
 
 class Machine:
     """An LRNN bound to an arithmetic and a device."""
@@ -39,9 +52,10 @@ class Machine:
         self.lrnn = lrnn
         self.arithmetic = Arithmetic.parse(arithmetic)
         self.device = torch.device(device or "cpu")
-        self.exact = self.arithmetic.is_exact
         levels = lrnn.levels
         self.kernels = [make_kernel(v.layer, self.arithmetic, self.device) for v in levels]
+        # Kernels of Python numbers need tables beside them.
+        self.on_host = not all(runs_natively(v.layer, self.arithmetic) for v in levels)
         self.actions = [self.table(v.action) for v in levels]
         self.nexts = [self.table(v.next) for v in levels]
         self.readouts = [self.table(v.layer.readout) for v in levels]
@@ -52,9 +66,9 @@ class Machine:
         self.tail = None if lrnn.tail is None else TailRunner(lrnn.tail, self)
 
     def table(self, array: Any) -> Any:
-        """An index table: a numpy array for exact arithmetic, else a tensor on the device."""
+        """An index table: a tensor on the device, or an array for kernels of Python numbers."""
         wide = np.asarray(array).astype(np.int64)
-        return wide if self.exact else torch.as_tensor(wide, device=self.device)
+        return wide if self.on_host else torch.as_tensor(wide, device=self.device)
 
     def start(self, batch: int) -> ScanState:
         """The state before the first letter."""
@@ -174,7 +188,7 @@ def scan(
     collected = torch.full((batch, time), -1, device=place) if outputs == "all" else None
     with torch.no_grad():
         for t in range(time):
-            letters = rows[t].cpu().numpy() if machine.exact else rows[t]
+            letters = rows[t].cpu().numpy() if machine.on_host else rows[t]
             new = machine.step(state, letters)
             if ends is not None:
                 running = t < ends

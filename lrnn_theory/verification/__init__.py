@@ -1,9 +1,27 @@
 """Verdicts for all input lengths, and their certificates."""
 
+from lrnn_theory.verification.census import Census, census
 from lrnn_theory.verification.certificate import Certificate
 from lrnn_theory.verification.closure import Budget
 from lrnn_theory.verification.equivalence import verify
+from lrnn_theory.verification.extraction import extract
+from lrnn_theory.verification.horizon import Horizon, horizon
 from lrnn_theory.verification.recheck import check
-from lrnn_theory.verification.verdict import Proved, Refuted, Undecided, Verdict
+from lrnn_theory.verification.verdict import Proved, Refuted, Runs, Undecided, Verdict
 
-__all__ = ["Budget", "Certificate", "Proved", "Refuted", "Undecided", "Verdict", "check", "verify"]
+__all__ = [
+    "Budget",
+    "Census",
+    "Certificate",
+    "Horizon",
+    "Proved",
+    "Refuted",
+    "Runs",
+    "Undecided",
+    "Verdict",
+    "census",
+    "check",
+    "extract",
+    "horizon",
+    "verify",
+]

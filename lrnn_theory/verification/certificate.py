@@ -11,23 +11,32 @@ import hashlib
 import json
 import math
 import os
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from numpy.typing import NDArray
 
 from lrnn_theory.arithmetic import Arithmetic
 from lrnn_theory.automaton import Automaton
-from lrnn_theory.cyclotomic import Cyclotomic
+from lrnn_theory.cyclotomic import Cyclotomic, cos_turn, cyclotomic_polynomial
+from lrnn_theory.exclusion import elements
 from lrnn_theory.lrnn import LRNN, Level
-from lrnn_theory.scanning.stored import store
+from lrnn_theory.scanning.stored import StoredLayer, store
 from lrnn_theory.tail import Tail
 from lrnn_theory.textfile import write_atomically
 from lrnn_theory.verification.checker import unique
 
 SCHEMA = "lrnn-theory/certificate"
-VERSION = 1
+VERSION = 2
+
+Array = NDArray[Any]
+Run = tuple[str, int]
+"""A letter and how often it comes, in a word."""
 
 
 @dataclass(frozen=True)
@@ -69,103 +78,221 @@ def certify(
     arithmetic: Arithmetic,
     claim: str,
     *,
-    method: str = "replay",
-    word: tuple[str, ...] = (),
+    word: Sequence[str] = (),
+    runs: Sequence[Run] | None = None,
+    words: Sequence[Sequence[str]] = (),
+    **facts: Any,
 ) -> Certificate:
-    """The certificate of a claim ("proved" or "refuted" by `word`)."""
+    """The certificate of a claim.
+
+    Args:
+        lrnn: the network.
+        automaton: what it is compared with, over the same letters.
+        arithmetic: where the network runs.
+        claim: "proved", "refuted" or "confused".
+        word: the letters of the word of a refutation.
+        runs: that word as pairs (letter, count) instead.
+        words: two words, as letters or as runs, that confuse the network.
+        facts: of a proof: `method`, `bracketing`, and what docs/certificates.md lists for the
+            method.
+    """
     data: dict[str, Any] = {
         "schema": SCHEMA,
         "version": VERSION,
         "claim": claim,
-        "method": method,
         "arithmetic": str(arithmetic),
-        "automaton": {
-            "kind": automaton.kind,
-            "letters": list(automaton.letters),
-            "delta": automaton.delta.tolist(),
-            "initial": automaton.initial,
-            "response": automaton.response.tolist(),
-            "output_symbols": list(automaton.output_symbols),
-        },
+        "automaton": _automaton(automaton),
         "lrnn": describe(lrnn, arithmetic),
     }
     if claim == "refuted":
-        data["word"] = list(word)
+        data["word"] = _runs(word if runs is None else runs)
+    if claim == "confused":
+        data["words"] = [_runs(w) for w in words]
+    data |= {name: fact for name, fact in facts.items() if fact is not None}
+    if arithmetic.order != "sequential" and "bracketing" not in facts:
+        data |= {"states_digest": ""} if "states_digest" in data else {}
     data["digest"] = digest(data)
     return Certificate(data)
 
 
-def describe(lrnn: LRNN, arithmetic: Arithmetic) -> dict[str, Any]:
-    """An LRNN as an arithmetic stores it, as plain data."""
-    field = {"field": _field(lrnn)} if arithmetic.is_exact else {}
-    tail = {} if lrnn.tail is None else {"tail": _tail(lrnn.tail)}
-    return (
-        field
-        | tail
-        | {
-            "letter_class": lrnn.letter_class.tolist(),
-            "heads": [[_level(level, arithmetic) for level in head] for head in lrnn.heads],
-            "combine": [c.tolist() for c in lrnn.combine],
-            "output": lrnn.output.tolist(),
-            "empty_output": max(lrnn.empty_output, 0),
-            "output_symbols": list(lrnn.output_symbols),
-        }
-    )
+def _runs(word: Sequence[str] | Sequence[Run]) -> list[list[Any]]:
+    """A word as maximal runs [letter, count]."""
+    pairs: list[Run] = [(x, 1) if isinstance(x, str) else x for x in word]
+    return [[a, sum(int(n) for _, n in run)] for a, run in groupby(pairs, itemgetter(0))]
 
 
-def _tail(tail: Tail) -> dict[str, Any]:
-    return {
-        "initial": list(tail.initial),
-        "contexts": [[f"{x:x}", a, f"{y:x}"] for x, a, y in tail.contexts],
-        "delta": tail.exclusion.delta.tolist(),
-        "response": tail.response.tolist(),
+def _automaton(automaton: Automaton) -> dict[str, Any]:
+    empty = {}
+    if automaton.kind != "mealy":
+        empty["empty"] = automaton.output_symbols[automaton.response[automaton.initial]]
+    return empty | {
+        "letters": list(automaton.letters),
+        "delta": automaton.delta.tolist(),
+        "initial": automaton.initial,
+        "answers": _answers(automaton.delta, automaton.response, automaton.output_symbols),
     }
 
 
-def _field(lrnn: LRNN) -> int:
-    """The order of a cyclotomic field that holds every weight."""
-    layers = [level.layer for level in lrnn.levels]
-    arrays = [a for v in layers for a in (*v.transition.arrays, v.b, v.h0, *v.codewords)]
-    numbers = (x for a in arrays if a.dtype == object for x in a.flat)
-    return math.lcm(1, *(x.order for x in numbers if isinstance(x, Cyclotomic)))
+def _answers(delta: Array, response: Array, symbols: tuple[str, ...]) -> list[list[str]]:
+    """The answer to every letter in every state before it."""
+    table = response if response.ndim == 2 else response[delta]
+    return [[symbols[i] for i in row] for row in table.tolist()]
 
 
-def _level(level: Level, arithmetic: Arithmetic) -> dict[str, Any]:
-    layer, stored = level.layer, store(level.layer, arithmetic)
-    actions = []
-    for a in range(layer.n_actions):
-        r, j = np.nonzero(stored.columns[a] < layer.n)
-        places, weights = stored.columns[a, r, j].tolist(), stored.values[a, r, j].tolist()
-        entries = zip(r.tolist(), places, weights, strict=True)
-        i, k = np.nonzero(stored.b[a] != 0)
-        inputs = zip(i.tolist(), k.tolist(), stored.b[a, i, k].tolist(), strict=True)
-        actions.append(
-            {
-                "a": [[r, c, number(x)] for r, c, x in entries],
-                "b": [[r, c, number(x)] for r, c, x in inputs],
-            }
-        )
+def describe(lrnn: LRNN, arithmetic: Arithmetic) -> dict[str, Any]:
+    """An LRNN as an arithmetic stores it, as plain data.
+
+    Raises:
+        ValueError: if a weight is not real.
+    """
+    layers = [[store(level.layer, arithmetic) for level in head] for head in lrnn.heads]
+    field = Field.of([number for head in layers for layer in head for number in _irrational(layer)])
+    data: dict[str, Any] = {} if field is None else {"field": field.data()}
+    if lrnn.kind != "mealy":
+        data["empty"] = lrnn.output_symbols[lrnn.empty_output]
+    if lrnn.tail is not None:
+        data["tail"] = _tail(lrnn.tail, lrnn.output_symbols)
+    return data | {
+        "letter_class": lrnn.letter_class.tolist(),
+        "heads": [
+            [_level(*pair, field) for pair in zip(head, stored, strict=True)]
+            for head, stored in zip(lrnn.heads, layers, strict=True)
+        ],
+        "combine": [c.tolist() for c in lrnn.combine],
+        "output": [lrnn.output_symbols[i] for i in lrnn.output.tolist()],
+    }
+
+
+def _tail(tail: Tail, symbols: tuple[str, ...]) -> dict[str, Any]:
+    contexts = [[elements(x), a, elements(y)] for x, a, y in tail.contexts]
+    delta = tail.exclusion.delta
     return {
-        "n": layer.n,
-        "d": layer.d,
-        "size": layer.size,
-        "initial": layer.initial,
-        "h0": [number(x) for x in stored.h0.ravel().tolist()],
-        "slots": [s.stop - s.start for s in stored.slots],
-        "codewords": [[[number(x) for x in w] for w in c.tolist()] for c in stored.words],
+        "initial": list(tail.initial),
+        "contexts": contexts,
+        "delta": delta.tolist(),
+        "answers": _answers(delta, tail.response, symbols),
+    }
+
+
+def _irrational(stored: StoredLayer) -> Iterator[Cyclotomic]:
+    arrays = [stored.values, stored.b, stored.h0, *stored.words]
+    if stored.factors is not None:
+        arrays += [stored.factors.values, stored.factors.betas]
+    for array in arrays:
+        if array.dtype == object:
+            yield from (x for x in array.flat if isinstance(x, Cyclotomic))
+
+
+def _level(level: Level, stored: StoredLayer, field: Field | None) -> dict[str, Any]:
+    def vector(array: Array) -> list[str]:
+        return [number(x, field) for x in array.ravel().tolist()]
+
+    def sparse(columns: Array, values: Array) -> list[list[Any]]:
+        pairs = zip(columns.tolist(), values.tolist(), strict=True)
+        return [[c, number(x, field)] for c, x in pairs if c < level.layer.n]
+
+    actions = []
+    for a in range(level.layer.n_actions):
+        action: dict[str, Any] = {"b": vector(stored.b[a])}
+        if stored.factors is None:
+            action["a"] = list(map(sparse, stored.columns[a], stored.values[a]))
+        else:
+            f, rows = stored.factors, range(stored.factors.ptr[a], stored.factors.ptr[a + 1])
+            action["factors"] = [
+                {"k": sparse(f.columns[i], f.values[i]), "beta": vector(f.betas[i : i + 1])[0]}
+                for i in rows
+            ]
+        actions.append(action)
+    return {
+        "n": level.layer.n,
+        "initial": level.layer.initial,
+        "h0": vector(stored.h0),
+        "codewords": [[vector(word) for word in words] for words in stored.words],
         "actions": actions,
-        "readout": layer.readout.tolist(),
+        "readout": level.layer.readout.tolist(),
         "action": level.action.tolist(),
         "next": level.next.tolist(),
         "reads": level.reads,
     }
 
 
-def number(x: Any) -> str:
-    """A weight as text: an integer, a hexadecimal float, or an exact number."""
-    if isinstance(x, float) and math.isfinite(x):
-        return str(int(x)) if x.is_integer() and abs(x) < 2**53 else x.hex()
-    return str(x)
+def number(x: Any, field: Field | None = None) -> str:
+    """A weight as text: a fraction, inf, -inf, nan, or coefficients of powers of theta."""
+    if isinstance(x, Cyclotomic):
+        assert field is not None
+        return field.text(x)
+    if isinstance(x, float) and not math.isfinite(x):
+        return str(x)
+    return str(Fraction(x))
+
+
+class Field:
+    """Q(θ) with θ = 2 cos(2π/N), the real numbers of Q(ζ_N).
+
+    With C_0 = 2, C_1 = θ and C_(k+1) = θ C_k - C_(k-1), ζ^k + ζ^-k = C_k.  So a real sum c_k ζ^k is
+    half of sum c_k C_k, and the minimal polynomial of θ comes from Φ_N, which is palindromic.
+
+    Attributes:
+        order: N, at least 3.
+        polynomial: the minimal polynomial of θ, monic, constant term first.
+    """
+
+    def __init__(self, order: int) -> None:
+        self.order = order
+        self.polynomial: list[int] = []
+        phi = cyclotomic_polynomial(order)
+        half = len(phi) // 2
+        self.polynomial = self._sum_of_cosines(phi[half], phi[half + 1 :])
+
+    @classmethod
+    def of(cls, numbers: Sequence[Cyclotomic]) -> Field | None:
+        """A field that holds all these numbers; None if there are none."""
+        return cls(math.lcm(*(x.order for x in numbers))) if numbers else None
+
+    def _sum_of_cosines(self, first: Any, rest: Sequence[Any]) -> list[Any]:
+        """The polynomial first + sum rest[k - 1] C_k in θ, reduced (Clenshaw's recurrence)."""
+        one: list[Any] = []
+        two: list[Any] = []
+        for c in reversed(rest):
+            one, two = _add(self._times_theta(one), two, -1, c), one
+        return _add(self._times_theta(one), two, -2, first)
+
+    def _times_theta(self, c: list[Any]) -> list[Any]:
+        c = [0, *c]
+        if len(c) < len(self.polynomial) or not self.polynomial:
+            return c
+        lead = c.pop()
+        return [a - lead * b for a, b in zip(c, self.polynomial, strict=False)]
+
+    def text(self, x: Cyclotomic) -> str:
+        """The coefficients of a real number of the field, constant term first.
+
+        Raises:
+            ValueError: if the number is not real.
+        """
+        if not x.is_real:
+            raise ValueError(f"A weight must be real, not {x}.")
+        first, *rest = (c / 2 for c in x.lift(self.order).coefficients)
+        return " ".join(map(str, self._sum_of_cosines(2 * first, rest)))
+
+    def data(self) -> dict[str, list[str]]:
+        """The polynomial and an interval with θ as its only root, as texts."""
+        bits = 64 + 4 * len(self.polynomial)  # of precision, so that θ is alone by far
+        scale = 1 << bits
+        near = round(2 * cos_turn(1, self.order).approximate(bits + 2) * scale)
+        return {
+            "polynomial": list(map(str, self.polynomial)),
+            "interval": [str(Fraction(near + k, scale)) for k in (-1, 1)],
+        }
+
+
+def _add(x: list[Any], y: list[Any], factor: int, constant: Any) -> list[Any]:
+    """The polynomial x + factor y + constant."""
+    size = max(len(x), len(y), 1)
+    x, y = x + [0] * (size - len(x)), y + [0] * (size - len(y))
+    total = [a + factor * b for a, b in zip(x, y, strict=True)]
+    total[0] += constant
+    return total
 
 
 def digest(data: dict[str, Any]) -> str:

@@ -1,576 +1,625 @@
-"""Re-prove a certificate with the standard library alone.
+"""Prove the claim of a certificate again: python -I -S checker.py certificate.json.
 
-    python -I -S checker.py certificate.json
-
-It shares no code with the prover.  From the automaton, the stored weights and the wiring in the
-file it recomputes the claim: "proved" by closing every layer by itself and following the wiring
-("compositional"), or by closing all reachable configurations ("closure"); "refuted" by replaying
-the word.  Numbers are integers and fractions; rounding is integer arithmetic.  Every integer in
-the file is an index, and one out of range stops the proof; weights are texts.
-
-Exit code: 0 the claim "proved" holds, 1 the claim "refuted" holds, 2 the certificate is rejected.
+This file needs the standard library only and shares no code with the prover.  From the automaton,
+the stored weights and the wiring it computes all that is claimed again, with integers and
+fractions; a float is an infinity or a NaN.  docs/certificates.md has the format and the proofs.
+Exit code: 0 "proved" holds, 1 "refuted" or "confused" holds, 2 the certificate is rejected.
 """
 
 import hashlib
 import json
 import math
 import re
+import struct
 import sys
-from collections import deque
+from bisect import bisect_left
+from collections import Counter, defaultdict
 from fractions import Fraction
-from functools import cache
-from typing import Any, NoReturn
+from functools import lru_cache, partial
+from typing import Any
 
-# name: (precision, smallest normal exponent, largest value, default overflow)
-FORMATS: dict[str, tuple[int, int, Fraction, str]] = {
-    "float64": (53, -1022, Fraction(2**53 - 1) * 2**971, "inf"),
-    "float32": (24, -126, Fraction(2**24 - 1) * 2**104, "inf"),
-    "bfloat16": (8, -126, Fraction(255) * 2**120, "inf"),
-    "float16": (11, -14, Fraction(65504), "inf"),
-    "float8_e4m3": (4, -6, Fraction(448), "nan"),
-    "float8_e5m2": (3, -14, Fraction(57344), "inf"),
+FLOATS = {  # bits of the significand, exponent of the smallest number, largest number, overflow
+    "float64": (53, -1074, (2**53 - 1) * 2**971, "inf"),
+    "float32": (24, -149, (2**24 - 1) * 2**104, "inf"),
+    "tf32": (11, -136, (2**11 - 1) * 2**117, "inf"),
+    "bfloat16": (8, -133, (2**8 - 1) * 2**120, "inf"),
+    "float16": (11, -24, (2**11 - 1) * 2**5, "inf"),
+    "float8_e5m2": (3, -16, (2**3 - 1) * 2**13, "inf"),
+    "float8_e4m3": (4, -9, 448, "nan"),
 }
-MAX_STATES = 5_000_000
-MAX_FIELD = 10_000
-
-
-class Rejected(ValueError):  # noqa: N818 - the name of an outcome
-    """The certificate does not prove its claim."""
-
-
-def reject(reason) -> NoReturn:
-    """Stop the proof."""
-    raise Rejected(reason)
+SPECIAL = {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}
+ARITHMETIC = (
+    r"([^:@]+):(each|wide|once|cast)(\+fma)?(\+factored)?(?:\+acc=([^:@]+))?"
+    r"(?:@(?:(tree)|chunk:([1-9][0-9]*)))?"
+)
+INDICES = r'(?>[0-9\[\]{}:,]|"(?>[^"\\]|\\.)*")*'
+MAX_STATES, MAX_STEPS = 5_000_000, 1_000_000_000
 
 
 def need(condition, reason):
-    """Stop the proof unless the condition holds."""
+    """Reject the certificate unless the condition holds."""
     if not condition:
-        reject(reason)
+        raise ValueError(reason)
 
 
-# -------------------------------------------------------------------- numbers
+def rational(text):
+    """A fraction, such as -1/2, or an integer."""
+    need(re.fullmatch(r"-?[0-9]+(/[1-9][0-9]*)?", text), f"not a number: {text[:40]!r}")
+    return Fraction(text) if "/" in text else int(text)
 
 
-class Real:
-    """sum_i c_i zeta^i, a real number of the cyclotomic field of order n (one n a certificate)."""
+def reachable(first, moves):
+    """All that `moves` leads to from the things given, first come, first served."""
+    found, seen = list(first), set(first)
+    for here in found:  # which grows meanwhile
+        for there in moves(here):
+            if there not in seen:
+                need(len(seen) < MAX_STATES, f"more than {MAX_STATES} states")
+                seen.add(there)
+                found.append(there)
+    return found
 
-    def __init__(self, n, c):
-        self.n, self.c = n, modulo(n, c)
 
-    def __add__(self, x):
-        other = x.c if isinstance(x, Real) else modulo(self.n, [Fraction(x)])
-        return Real(self.n, [a + b for a, b in zip(self.c, other, strict=True)])
+def bounds(c, low, high):
+    """Bounds of sum c_i x^i for low <= x <= high."""
+    bottom = top = 0
+    for a in reversed(c):
+        corners = [x * y for x in (bottom, top) for y in (low, high)]
+        bottom, top = min(corners) + a, max(corners) + a
+    return bottom, top
 
-    def __mul__(self, x):
-        other = x.c if isinstance(x, Real) else [Fraction(x)]
-        product = [Fraction(0)] * (len(self.c) + len(other))
-        for i, a in enumerate(self.c):
-            for j, b in enumerate(other):
-                product[i + j] += a * b
-        return Real(self.n, product)
+
+class Real(tuple):
+    """sum c_i theta^i, no fraction at sight; theta is the only root of f between low and high."""
+
+    f: list[Any]  # these three are set by `field`
+    low: Any
+    high: Any
+
+    @classmethod
+    def of(cls, c):
+        """A number by its coefficients: a fraction, or reduced modulo f."""
+        c, f = [*c, *[0] * len(cls.f)], cls.f
+        while len(c) >= len(f):
+            lead = Fraction(c.pop()) / f[-1]
+            for j, a in enumerate(f[:-1] if lead else (), len(c) - len(f) + 1):
+                c[j] -= lead * a
+        return cls(c) if any(c[1:]) else c[0]
+
+    def c(self, y):
+        return y if isinstance(y, Real) else (Fraction(y), *[0] * (len(self) - 1))  # not of inf
+
+    def __add__(self, y):
+        return self.of(a + b for a, b in zip(self, self.c(y), strict=True))
+
+    def __mul__(self, y):
+        product = [0] * (2 * len(self))
+        for i, a in enumerate(self):
+            for j, b in enumerate(self.c(y), i):
+                product[j] += a * b
+        return self.of(product)
 
     __radd__, __rmul__ = __add__, __mul__
 
-    def __eq__(self, x):
-        return not any((self + -1 * x).c)
+    def __gt__(self, fraction):
+        return self.by(lambda x: x > fraction)
 
-    def __hash__(self):
-        return hash(self.c if any(self.c[1:]) else self.c[0])
-
-    def __lt__(self, x):
-        return self * -1 > x * -1
-
-    def __gt__(self, x):  # by enclosures of growing precision
-        difference, bits = (self + -1 * x).c, 64
-        while any(difference):
-            total = sum(a * cosine(i, self.n, bits) for i, a in enumerate(difference))
-            if abs(total) > sum(map(abs, difference)) * 2 ** (bits // 2):
-                return total > 0
-            bits *= 2
-        return False
+    def by(self, rule):
+        """What a monotone rule, which jumps at fractions, makes of the number."""
+        f, low, high = self.f, self.low, self.high
+        for _ in range(10_000):
+            one, other = map(rule, bounds(self, low, high))
+            if one == other:
+                return one
+            middle = Fraction(low + high) / 2
+            left = bounds(f, low, low)[0] * bounds(f, middle, middle)[0] <= 0
+            low, high = (low, middle) if left else (middle, high)
+        raise ValueError("two numbers are too near to be told apart")
 
 
-@cache
-def cyclotomic(n):
-    """Coefficients of the n-th cyclotomic polynomial, from Phi_1 = x - 1, prime by prime.
-
-    Phi_pm(x) = Phi_m(x^p) if p divides m, else Phi_m(x^p) / Phi_m(x).
-    """
-    phi, m, p = [-1, 1], 1, 2
-    while m < n:
-        while n // m % p:
-            p += 1
-        powers = [0] * ((len(phi) - 1) * p + 1)
-        powers[::p] = phi
-        if m % p:
-            quotient = []
-            for i in range(len(powers) - 1, len(phi) - 2, -1):
-                lead = powers[i]
-                quotient.append(lead)
-                for j, x in enumerate(phi, i - len(phi) + 1):
-                    powers[j] -= lead * x
-            powers = quotient[::-1]
-        phi, m = powers, m * p
-    return phi
+def field(polynomial, interval):
+    """The numbers of a field: a Real with its own theta."""
+    f, (low, high) = list(map(rational, polynomial)), map(rational, interval)
+    slopes = bounds([i * c for i, c in enumerate(f)][1:], low, high)
+    ends = bounds(f, low, low)[0] * bounds(f, high, high)[0]
+    need(low < high and ends < 0 < slopes[0] * slopes[1], "theta is not well defined")
+    return type("Number", (Real,), {"f": f, "low": low, "high": high})
 
 
-def modulo(n, c):
-    """Coefficients modulo the n-th cyclotomic polynomial."""
-    p, rest = cyclotomic(n), [sum(c[i::n], Fraction(0)) for i in range(n)]
-    while len(rest) >= len(p):
-        lead = rest[-1]
-        if lead:
-            for j, x in enumerate(p):
-                rest[j - len(p)] -= lead * x
-        rest.pop()
-    return tuple(rest)
+class Format:
+    """A number format; it rounds once, ties to even (a cast: ties to the smaller)."""
 
+    def __init__(self, text, cast=False):
+        name, _, mark = text.partition("!")
+        self.precision, self.values, self.plain, choices = 0, [], -1, ["sat", "wrap"]
+        if fixed := re.fullmatch(r"fixed([0-9]+)\.(-?[0-9]+)", name):
+            self.unit, half = Fraction(2) ** -int(fixed[2]), 1 << int(fixed[1]) - 1
+            self.ends = -half * self.unit, (half - 1) * self.unit
+        elif name in FLOATS:
+            self.precision, exponent, largest, overflow = FLOATS[name]
+            self.unit, self.ends = Fraction(2) ** exponent, (-largest, largest)
+            self.plain, choices = min(1 << self.precision, largest), [overflow, "inf", "sat", "nan"]
+        else:
+            need(name[:1] + name[-1:] == "{}", f"unknown format {name[:40]!r}")
+            self.values, choices = sorted(map(rational, name[1:-1].split(","))), ["sat"]
+            self.ends = self.values[0], self.values[-1]
+        need(mark in ("", *choices), f"unknown overflow {mark[:40]!r}")
+        self.overflow = "sat" if cast else mark or choices[0]
+        self.ties = (lambda x: math.ceil(x - Fraction(1, 2))) if cast else round
+        self.corners = self.values or [self.unit, *self.ends]
+        self.in_doubles = self.precision > 0 or (fixed and int(fixed[1]) <= 53)
 
-@cache
-def cosine(i, n, bits):
-    """cos(2 pi i / n) times 2^bits, within 2^(bits / 2): Machin's formula and Taylor's series."""
+    def grid(self, x):
+        """The nearest number beyond which none ends."""
+        if self.values:  # of two at one distance, min takes the first
+            i = bisect_left(self.values, x)
+            return min(self.values[max(i - 1, 0) : i + 1], key=lambda v: abs(v - x))
+        unit, size = self.unit, abs(Fraction(x))
+        if self.precision:
+            exponent = size.numerator.bit_length() - size.denominator.bit_length()
+            exponent -= size < Fraction(2) ** exponent
+            unit = max(unit, Fraction(2) ** (exponent - self.precision + 1))
+        return self.ties(x / unit) * unit
 
-    def arctan(m):
-        power, total, sign, k = (1 << bits) // m, 0, 1, 1
-        while power:
-            total, sign, power, k = total + sign * (power // k), -sign, power // (m * m), k + 2
-        return total
-
-    angle = 8 * i * (4 * arctan(5) - arctan(239)) // n
-    total, term, sign, k = 0, 1 << bits, 1, 0
-    while term:
-        total, sign, k = total + sign * term, -sign, k + 2
-        term = (term * angle * angle >> 2 * bits) // (k * (k - 1))
-    return total
+    def nearest(self, x) -> Any:
+        """The number that an exact number, an infinity or a NaN becomes."""
+        if type(x) is int and -self.plain <= x <= self.plain:
+            return x
+        low, high = self.ends
+        if not isinstance(x, float):
+            y = x.by(self.grid) if isinstance(x, Real) else self.grid(x)
+            if self.overflow == "wrap":
+                y = (y - low) % (high - low + self.unit) + low
+            if low <= y <= high:
+                return y.numerator if y.denominator == 1 else y
+            x = math.inf if y > 0 else -math.inf
+        if not self.precision and (math.isnan(x) or self.overflow == "wrap"):
+            return 0
+        if math.isnan(x) or self.overflow == "nan":
+            return math.nan  # always the same object, so that equal states are equal
+        return x if self.overflow == "inf" else self.ends[x > 0]
 
 
 class Arithmetic:
-    """How numbers are read and rounded, from the text of an arithmetic."""
+    """How numbers are read, and how a step is rounded."""
 
-    def __init__(self, text, field):
-        self.exact, self.field = text == "exact", field
-        if not self.exact:
-            pattern = r"([a-z0-9_]+)(?:!(sat|nan|inf))?:(?:each|wide\+acc=(float32|float64))"
-            match = re.fullmatch(pattern, text) or reject(f"unknown arithmetic {text!r}")
-            self.form = (*FORMATS[match[1]][:3], match[2] or FORMATS[match[1]][3])
-            self.inner = FORMATS[match[3]] if match[3] else self.form
-            need(self.inner[0] >= self.form[0], f"unknown arithmetic {text!r}")
+    def __init__(self, text, numbers: Any = None):
+        match: Any = re.fullmatch(ARITHMETIC, "float64:each" if text == "exact" else text)
+        need(match, f"unknown arithmetic {text[:40]!r}")
+        form, name, self.fma, self.factored, inner, self.tree, chunk = match.groups()
+        self.chunk, self.numbers, self.is_cast = int(chunk or 0), numbers, name == "cast"
+        self.form: Any = None if text == "exact" else Format(form, self.is_cast)
+        self.state = None if self.is_cast else self.form
+        self.weight = self.state if self.state and self.state.precision else None
+        self.store = self.state.nearest if self.state else lambda x: x
+        self.operate = self.store if name == "each" else lambda x: x
+        need((inner is None) == (name != "wide"), f"unknown arithmetic {text[:40]!r}")
+        if inner:
+            self.operate = Format(inner).nearest
+            holds = all(self.operate(x) == x for x in self.form.corners)
+            need(holds, "the accumulator does not hold the format")
+        self.after_factor = self.store if name == "once" else self.operate
+
+    def read(self, text, form):
+        """A number of a format, or an exact one: coefficients of powers of theta."""
+        if form and text in SPECIAL:
+            value = SPECIAL[text]
         else:
-            need(type(field) is int and 0 < field <= MAX_FIELD, "the field is out of range")
+            c = [rational(x) for x in text.split(" ")]
+            value = self.numbers.of(c) if len(c) > 1 else c[0]
+        same = form is None or [form.nearest(value)] == [value]  # in a list, NaN is NaN
+        need(same, f"not a number of the format: {text[:40]!r}")
+        return value
 
-    def read(self, text):
-        """A stored weight: an integer, a hexadecimal float, or (exact only) an exact number."""
-        if not self.exact:
-            if text in ("inf", "-inf", "nan"):
-                return float(text)
-            stored = re.fullmatch(r"-?([0-9]{1,16}|0x[01]\.[0-9a-f]{1,13}p[+-][0-9]{1,4})", text)
-            value = Fraction(float.fromhex(text) if "x" in text else text) if stored else None
-            if value is None or self.store(value) != value:
-                reject(f"not a number of the format: {text[:40]!r}")
-            return value if value.denominator > 1 else value.numerator
-        c = [Fraction(0)] * self.field
-        for term in text.split(" + "):
-            pattern = r"(-?[0-9]+(?:/[1-9][0-9]*)?)(?: z([1-9][0-9]{0,4})\^([0-9]{1,5}))?"
-            match = re.fullmatch(pattern, term) or reject(f"not an exact number: {text[:40]!r}")
-            stride, rest = divmod(self.field, int(match[2] or 1))
-            need(rest == 0, f"a number outside the field: {text[:40]!r}")
-            c[int(match[3] or 0) * stride % self.field] += Fraction(match[1])
-        value = Real(self.field, c)
-        need(value == Real(self.field, [c[-i] for i in range(self.field)]), "a number is not real")
-        return value if any(value.c[1:]) else value.c[0]
+    def dot(self, pairs):
+        """A sum of products, in order."""
+        total = None
+        for w, x in pairs:
+            product = w * x if self.fma and total is not None else self.operate(w * x)
+            total = product if total is None else self.operate(total + product)
+        return total or 0
 
-    def store(self, x):
-        """Round to the format of the state."""
-        return x if self.exact else nearest_number(x, self.form)
-
-    def operate(self, x):
-        """Round the result of one operation."""
-        return x if self.exact else nearest_number(x, self.inner)
-
-
-def nearest_number(x, form):
-    """Round to a format, ties to even; a float here is an infinity or a NaN."""
-    precision, low, largest, overflow = form
-    if type(x) is int and abs(x) <= 1 << precision and abs(x) <= largest:
-        return x
-    if not isinstance(x, float):
-        size = Fraction(abs(x))
-        exponent = size.numerator.bit_length() - size.denominator.bit_length()
-        exponent -= size < Fraction(2) ** exponent
-        unit = Fraction(2) ** max(exponent - precision + 1, low - precision + 1)
-        size = round(size / unit) * unit
-        if size <= largest:
-            size = size.numerator if size.denominator == 1 else size
-            return size if x > 0 else -size
-        x = math.inf if x > 0 else -math.inf
-    if math.isnan(x) or overflow == "nan":
-        return math.nan  # one object, so that states with it are equal
-    if overflow == "inf":
-        return x
-    return int(math.copysign(largest, x))
-
-
-# -------------------------------------------------------------------- layers
+    def affine(self, matrix, x, b=()):
+        """A x + b; A is (n, rows [(column, weight), ...], factors (key, beta))."""
+        n, rows, factors = matrix
+        h, d = list(x), len(x) // n
+        for key, beta in reversed(factors):
+            for k in range(d):
+                s = self.operate(beta * self.dot((w, h[c * d + k]) for c, w in key))
+                for c, w in key:
+                    product = w * s if self.fma else self.operate(w * s)
+                    h[c * d + k] = self.after_factor(h[c * d + k] + -1 * product)
+        if rows:
+            h = [self.dot((w, h[c * d + k]) for c, w in row) for row in rows for k in range(d)]
+        if b:
+            h = [self.operate(x + y) for x, y in zip(h, b, strict=True)]
+        return tuple(map(self.store, h))
 
 
 class Layer:
-    """One layer with its wiring: step and decode, with a memory of what was computed."""
+    """A layer with its wiring; a state is all that the order of evaluation has to remember."""
 
-    def __init__(self, data, arithmetic):
-        self.arithmetic, self.reads, self.initial = arithmetic, data["reads"], data["initial"]
-        self.action, self.next, self.readout = data["action"], data["next"], data["readout"]
-        n, self.d = data["n"], data["d"]
-        self.h0 = tuple(map(arithmetic.read, data["h0"]))
-        need(n > 0 < self.d and len(self.h0) == n * self.d, "a layer has inconsistent shapes")
-        words = [[tuple(map(arithmetic.read, w)) for w in slot] for slot in data["codewords"]]
-        self.slots = [(s * self.d, w) for s, w in zip(data["slots"], words, strict=True)]
-        self.actions = [
-            (self.rows(x["a"], n, n), self.rows(x["b"], n, self.d)) for x in data["actions"]
-        ]
-        shapes = {len(self.h0), sum(s for s, _ in self.slots)}
-        need(self.reads in ("previous", "current", "shifted"), "unknown 'reads'")
-        whole = all(slot and all(len(w) == s for w in slot) for s, slot in self.slots)
-        need(whole and shapes == {n * self.d}, "a layer has inconsistent shapes")
-        self.steps: dict[Any, Any] = {}
-        self.decoded: dict[Any, int] = {}
+    def __init__(self, data, rounds):
+        self.rounds, self.n, self.reads, form = rounds, data["n"], data["reads"], rounds.form
+        self.initial, self.action, self.next = data["initial"], data["action"], data["next"]
+        self.readout, self.matrices, self.slots = data["readout"], [], []
 
-    def rows(self, entries, n, columns):
-        """Rows of (column, weight), which must come in ascending order."""
-        places = [(r, c) for r, c, _ in entries]
-        need(places == sorted(set(places)), "entries of a matrix are not in order")
-        need(all(c < columns for _, c in places), "an entry is outside its matrix")
-        rows = [[] for _ in range(n)]
-        for r, c, x in entries:
-            rows[r].append((c, self.arithmetic.read(x)))
-        return rows
+        def vector(texts, form=rounds.weight):
+            return tuple(rounds.read(x, form) for x in texts)
 
-    def step(self, h, action):
+        def sparse(entries):
+            places = [i for i, _ in entries]
+            ordered = places == sorted({*places}) and all(i < self.n for i in places)
+            need(ordered, "the entries of a matrix are not in order")
+            return list(zip(places, vector(x for _, x in entries), strict=True))
+
+        self.h0, self.b = vector(data["h0"], rounds.state), []
+        for x in data["actions"]:
+            self.b.append(vector(x["b"]))
+            rows = [sparse(row) for row in x.get("a", ())]
+            factors = [(sparse(f["k"]), *vector([f["beta"]])) for f in x.get("factors", ())]
+            self.matrices.append((self.n, rows, factors))
+            diagonal = all(i == j for i, row in enumerate(rows) for j, _ in row)
+            formed = len(rows) == self.n and not factors and (diagonal or not rounds.factored)
+            need(formed or (rounds.factored and "a" not in x), "no matrix of this arithmetic")
+        self.scores = Arithmetic("float64:each" if form and form.in_doubles else "exact")
+        for slot in data["codewords"]:
+            words = [[(i, rounds.read(x, form)) for i, x in enumerate(word)] for word in slot]
+            words = [[(i, c) for i, c in word if c != 0] for word in words]
+            squares = [self.scores.dot((c, c) for _, c in word) for word in words]
+            halves = [self.scores.store(Fraction(-1, 2) * x) for x in squares]
+            self.slots.append((len(slot[0]), list(zip(words, halves, strict=True))))
+            need(len({*map(len, slot)}) == 1, "the codewords of a slot have two sizes")
+        sizes = {sum(size for size, _ in self.slots), len(self.h0), *map(len, self.b)}
+        whole = len(sizes) == 1 and len(self.h0) % self.n == 0
+        need(whole and self.reads in ("previous", "current", "shifted"), "a malformed layer")
+        self.start: Any = frozenset({(self.h0, 1)}) if rounds.is_cast else (self.h0, ())
+        self.step = lru_cache(1 << 17)(self.advance)
+
+    def dense(self, p):
+        """A matrix of which all entries count."""
+        return self.n, [list(enumerate(p[i : i + self.n])) for i in range(0, len(p), self.n)], ()
+
+    def flat(self, action):
+        """All entries of the matrix of an action; factors act on the identity."""
+        n, rows, factors = self.matrices[action]
+        if rows:
+            return tuple(dict(row).get(j, 0) for row in rows for j in range(n))
+        return self.rounds.affine((n, rows, factors), [i % (n + 1) == 0 for i in range(n * n)])
+
+    def advance(self, state, action):
         """The state after an action, and what the readout says: (previous, current)."""
-        if (h, action) not in self.steps:
-            need(len(self.steps) < MAX_STATES, f"more than {MAX_STATES} steps of a layer")
-            operate, d, out = self.arithmetic.operate, self.d, []
-            for row, inputs in zip(*self.actions[action], strict=True):
-                for k in range(d):
-                    total = 0
-                    for i, (c, w) in enumerate(row):
-                        term = operate(w * h[c * d + k])
-                        total = operate(total + term) if i else term
-                    total = operate(total + dict(inputs).get(k, 0))
-                    out.append(self.arithmetic.store(total))
-            self.steps[h, action] = tuple(out)
-        after = self.steps[h, action]
-        if after not in self.decoded:
-            index, start = 0, 0
-            for size, words in self.slots:
-                x = after[start : start + size]
-                index = index * len(words) + nearest_word(x, words, self.arithmetic.exact)
-                start += size
-            self.decoded[after] = index
-        previous, current = self.readout[action][self.decoded[after]]
-        return after, previous, current
+        rounds, matrix, b = self.rounds, self.matrices[action], self.b[action]
+        if rounds.is_cast:
+            terms, near = Counter([b]), rounds.form.nearest
+            for term, count in state:
+                terms[rounds.affine(matrix, term)] += count
+            kept = {x: count for x, count in terms.items() if any(x) or near(0) != 0}
+            casts = [[count * near(x) for x in term] for term, count in kept.items()]
+            seen = tuple(near(sum(x)) for x in zip([0] * len(b), *casts, strict=True))
+            return frozenset(kept.items()), *self.read_out(seen, action)
+        (seen, blocks), grown = state, ()
+        if not rounds.tree and not rounds.chunk:
+            seen = rounds.affine(matrix, seen, b)
+        elif rounds.tree or not blocks:
+            grown = (*blocks, (1, self.flat(action), b))
+        else:
+            size, p, s = blocks[0]
+            grown = ((size + 1, rounds.affine(matrix, p), rounds.affine(matrix, s, b)),)
+        while rounds.tree and len(grown) > 1 and grown[-1][0] == grown[-2][0]:
+            (size, p, s), (_, q, r) = grown[-2:]
+            q = self.dense(q)
+            grown = (*grown[:-2], (2 * size, rounds.affine(q, p), rounds.affine(q, s, r)))
+        for _, p, s in grown:
+            seen = rounds.affine(self.dense(p), seen, s)
+        through = not grown or grown[0][0] == rounds.chunk
+        return (seen, ()) if through else (state[0], grown), *self.read_out(seen, action)
 
+    def read_out(self, x, action):
+        """(previous, current) of the nearest codeword, slot by slot; ties to the lowest."""
+        index = start = 0
+        for size, words in self.slots:
+            best, top = 0, None
+            for j, (word, half) in enumerate(words):
+                score = self.scores.dot((c, x[start + i]) for i, c in word)
+                score = self.scores.store(score + half)
+                if score == score and (top is None or score + -1 * top > 0):
+                    best, top = j, score
+            index, start = index * len(words) + best, start + size
+        previous, current = self.readout[action][index]
+        return previous, current
 
-def nearest_word(x, words, exact):
-    """Index of the largest sum c_i x_i - |c|^2 / 2 over nonzero c_i, ties to the lowest index."""
-    if exact and x in words:
-        return words.index(x)
-    best, top = 0, None if exact else -math.inf
-    for j, word in enumerate(words):
-        pairs = [(c, a) if exact else (float(c), float(a)) for c, a in zip(word, x) if c != 0]  # noqa: B905
-        score = square = Fraction(0) if exact else 0.0
-        for c, a in pairs:
-            score, square = score + c * a, square + c * c
-        score = score + square * (Fraction(-1, 2) if exact else -0.5)
-        if top is None or score > top:
-            best, top = j, score
-    return best
+    def need_no_rounding(self):
+        """Every order of evaluation meets numbers of the format only, so that all orders agree."""
+        exact, rounds = Arithmetic("exact"), self.rounds
+        rows = [row for _, rows, _ in self.matrices for row in rows]
+        moving = all(len(row) < 2 and abs(w) == 1 for row in rows for _, w in row)
+        need(moving and len(rows) == self.n * len(self.b), "a matrix does more than move entries")
+
+        def moves(h):
+            for x in (*h, *(-1 * x for x in h), -1, 0, 1):
+                fits = not isinstance(x, float) and rounds.operate(x) == rounds.store(x) == x
+                need(fits, "a number in some order is none of the format")
+            return [exact.affine(m, h, b) for m, b in zip(self.matrices, self.b, strict=True)]
+
+        reachable({self.h0, (0,) * len(self.h0)}, moves)
+
+    def follow(self, steps, maps):
+        """The number of states that steps lead to, which move coordinates by maps.
+
+        A step comes with the map of all letters but the last, and the last one.  The maps of
+        single letters are filled in where they are not known.
+        """
+
+        def moves(here):
+            state, p = here
+            for step, before, a in steps:
+                there, previous, current = step(state)
+                true = self.reads != "previous" or previous == before[p]
+                true = true and maps[a].setdefault(before[p], current) == current
+                need(true, "a layer does not move its coordinate by maps")
+                yield there, current
+
+        return len(reachable([(self.start, self.initial)], moves))
+
+    def orderless(self, maps):
+        """The affine maps of all words in all bracketings, as `follow` takes them."""
+        affine, known, every = self.rounds.affine, [], tuple(range(len(self.next[0])))
+
+        def grow(new):
+            known.append(new)
+            for old in known:
+                for (p, s, before, a), (q, r, later, last) in ((old, new), (new, old)):
+                    image = affine(self.dense(q), p), affine(self.dense(q), s, r)
+                    finite = not any(isinstance(x, float) for part in image for x in part)
+                    need(finite, "an affine map is not finite")
+                    yield *image, tuple(later[maps[a].get(i, i)] for i in before), last
+
+        def step(state, p, s, action):
+            h = affine(self.dense(p), state[0], s)
+            return (h, ()), *self.read_out(h, action)
+
+        whole = self.rounds.operate(0) == 0 and not self.rounds.factored
+        need(whole, "letters do not act like affine maps")
+        letters = [(self.flat(a), self.b[a], every, a) for a in maps]
+        blocks = reachable(letters, grow)
+        return [(partial(step, p=p, s=s, action=a), before, a) for p, s, before, a in blocks]
 
 
 class Tail:
-    """Levels of sizes m, ..., 2 that exclude a state each; docs/cascades.md proves their rule.
-
-    Their layers permute or reset one-hot vectors, so 0 and 1 are all they compute with.
-    """
+    """Levels of m, ..., 2 coordinates that exclude a state each; docs/cascades.md has the rule."""
 
     def __init__(self, data):
-        self.delta, self.response = data["delta"], data["response"]
-        self.contexts = [(int(x, 16), a, int(y, 16)) for x, a, y in data["contexts"]]
-        self.initial = tuple(data["initial"])
+        self.delta, self.answers, self.initial = data["delta"], data["answers"], data["initial"]
         self.sizes = range(len(self.initial) + 1, 1, -1)
+        self.contexts = [(frozenset(x), a, frozenset(y)) for x, a, y in data["contexts"]]
         for x, a, y in self.contexts:
-            largest = max(x.bit_count(), y.bit_count())
-            if x < 1 or y < 1 or image(self.delta[a], x) & ~y or largest > len(self.initial) + 1:
-                reject("a context of the tail is wrong")
+            fits = x and max(len(x), len(y)) <= len(self.sizes) + 1
+            need(fits and {self.delta[a][q] for q in x} <= y, "a wrong context of the tail")
 
     def walk(self, context, coordinates):
-        """New coordinates and the answer: where s states remain, one of them is excluded."""
-        before, a, after = self.contexts[context]
-        row, moved = self.delta[a], []
+        """The coordinates after a letter, and the answer."""
+        (before, a, after), moved = self.contexts[context], []
         for size, p in zip(self.sizes, coordinates, strict=True):
-            old, new, reached = members(before), members(after), image(row, before)
-            if len(new) == size:
-                missing = row[old[p]] if reached == after else None
-                p_new = next(i for i, q in enumerate(new) if q == missing or not reached >> q & 1)
-                after ^= 1 << new[p_new]
-            else:
-                p_new = p
-            if len(old) == size:
-                before ^= 1 << old[p]
-            moved.append(p_new)
-        mealy = isinstance(self.response[0], list)
-        state = (before if mealy else after).bit_length() - 1
-        return tuple(moved), (self.response[a] if mealy else self.response)[state]
+            image = {self.delta[a][q] for q in before}
+            gone = sorted(before)[p] if len(before) == size else None
+            if len(after) == size:
+                out = self.delta[a][gone] if image == after else min(after - image)
+                p = sorted(after).index(out)
+                after -= {out}
+            before -= {gone}
+            moved.append(p)
+        return moved, self.answers[a][min(before)]
 
-
-def members(mask):
-    return [q for q in range(mask.bit_length()) if mask >> q & 1]
-
-
-def image(row, mask):
-    return sum({1 << row[q] for q in members(mask)})
-
-
-# -------------------------------------------------------------------- the claim
-
-
-def indices(data):
-    """Whether a tree of JSON holds texts and natural numbers only."""
-    if isinstance(data, dict):
-        data = list(data.values())
-    return all(map(indices, data)) if isinstance(data, list) else (
-        isinstance(data, str) or (type(data) is int and data >= 0)
-    )  # fmt: skip
+    def enter(self, contexts, block, claim):
+        """What is known of every context must lie in its blocks, and the automata must agree."""
+        meaning = {}
+        for c, x, a, y in contexts:
+            before, letter, after = self.contexts[c]
+            same = meaning.setdefault(x, before) == before and x <= before
+            same = same and meaning.setdefault(y, after) == after and y <= after
+            need(same and claim.classes[a] == letter, "a wrong context of the tail")
+        rest = meaning[block]
+        for size, p in zip(self.sizes, self.initial, strict=True):
+            rest = rest - {sorted(rest)[p]} if len(rest) == size else rest
+        for a, c in enumerate(claim.classes):
+            same = self.delta[c] == claim.delta[a] and self.answers[c] == claim.answers[a]
+            need(same and rest == {claim.start[2]}, "the tail is of another automaton")
 
 
 class Claim:
-    """A certificate, read: what is claimed, of which automaton and which LRNN."""
+    """A certificate, read.  A configuration: (states of layers, coordinates kept, automaton)."""
 
     def __init__(self, data):
-        if data.get("schema") != "lrnn-theory/certificate" or data.get("version") != 1:
-            reject("not a certificate of version 1")
         rest = {k: v for k, v in data.items() if k != "digest"}
         text = json.dumps(rest, sort_keys=True, separators=(",", ":"))
-        if data.get("digest") != hashlib.sha256(text.encode()).hexdigest():
-            reject("the digest does not match: the file was changed")
-        need(indices(rest), "a number that is no index")
-        self.claim, self.method, self.word = data["claim"], data["method"], data.get("word", [])
-        machine, net, self.arithmetic = data["automaton"], data["lrnn"], data["arithmetic"]
-        arithmetic = Arithmetic(self.arithmetic, net.get("field"))
-        self.letters, self.symbols = machine["letters"], machine["output_symbols"]
-        self.delta, self.initial = machine["delta"], machine["initial"]
-        self.kind, self.states = machine["kind"], len(self.delta[0])
-        need(self.kind in ("dfa", "moore", "mealy"), f"unknown kind {self.kind!r}")
-        self.mealy = self.kind == "mealy"
-        self.response = (
-            machine["response"] if self.mealy else [machine["response"]] * len(self.delta)
-        )
-        self.classes, self.combine, self.answers = (
-            net[name] for name in ("letter_class", "combine", "output_symbols")
-        )
-        self.output, self.empty = net["output"], net["empty_output"]
-        self.heads = [[Layer(level, arithmetic) for level in head] for head in net["heads"]]
+        version = data.get("schema"), data.get("version")
+        need(version == ("lrnn-theory/certificate", 2), "not a certificate of version 2")
+        same = data.get("digest") == hashlib.sha256(text.encode()).hexdigest()
+        need(same, "the digest does not match: the file was changed")
+        need(re.fullmatch(INDICES, text), "a number that is no index")
+        self.data, machine, net = data, data["automaton"], data["lrnn"]
+        self.claim, self.method, self.views = data["claim"], data.get("method"), {}
+        self.letters, self.delta, self.answers = map(machine.get, ("letters", "delta", "answers"))
+        self.classes, self.combine = net["letter_class"], net["combine"]
+        self.output, self.empty = net["output"], (net.get("empty"), machine.get("empty"))
+        rounds = Arithmetic(data["arithmetic"], field(**net["field"]) if "field" in net else None)
+        self.bracketing, proved = data.get("bracketing"), self.claim == "proved"
+        orders = {None: not (proved and rounds.tree), "exact": proved}
+        orders["order-free"] = proved and self.method == "compositional"
+        need(orders.get(self.bracketing), "this order of evaluation is not proved like this")
+        if self.bracketing:
+            rounds.tree, rounds.chunk = None, 0  # one order stands for all
+        self.heads = [[Layer(level, rounds) for level in head] for head in net["heads"]]
         self.layers = [layer for head in self.heads for layer in head]
-        need(self.heads and len(self.combine) == len(self.heads) - 1, "heads are missing")
+        kept = [x.initial for x in self.layers if x.reads == "shifted"]
         self.tail = Tail(net["tail"]) if "tail" in net else None
-        need(not self.tail or len(self.heads) == 1, "a tail follows one head")
-        for names in (self.letters, self.symbols, self.answers, sorted(set(self.word))):
-            texts = isinstance(names, list) and all(isinstance(x, str) for x in names)
-            need(texts and len(set(names)) == len(names), "names must be distinct texts")
-        plain = self.symbols == self.answers == ["0", "1"]
-        need(plain or self.kind != "dfa", "a dfa answers 0 or 1")
-        need(isinstance(self.word, list), "the word must be a list of letters")
-        lengths = {len(self.letters), len(set(self.letters)), len(self.classes), len(self.delta)}
-        rows = {len(row) for row in (*self.delta, *self.response)}
-        if len(lengths) > 1 or rows != {self.states} or len(self.response) != len(self.delta):
-            reject("the tables of the automaton have inconsistent shapes")
-        need(max(self.initial, *map(max, self.delta)) < self.states, "a state is out of range")
-        self.images: dict[tuple[int, int], int] = {}
-        self.start = tuple((layer.h0, layer.initial) for layer in self.layers)
-        self.start += (self.tail.initial,) if self.tail else ()
+        if self.tail:
+            kept += self.tail.initial
+            used = (-1, 0, 1) if rounds.factored else (0, 1)
+            holds = all(rounds.operate(x) == rounds.store(x) == x for x in used)
+            need(holds and len(self.heads) == 1, "a tail follows one head, and needs 0 and 1")
+        self.start = tuple(x.start for x in self.layers), tuple(kept), machine["initial"]
+        tables = self.letters, {*self.letters}, self.classes, self.delta, self.answers
+        shapes = {*map(len, tables)}, {len(row) for row in (*self.delta, *self.answers)}
+        whole = all(len(x) == 1 for x in shapes) and len(self.combine) == len(self.heads) - 1
+        named = type(self.letters) is list and all(isinstance(x, str) for x in self.letters)
+        need(whole and named, "malformed tables")
 
-    def expected(self, letter, before, after):
-        """The automaton's answer."""
-        return self.symbols[self.response[letter][before if self.mealy else after]]
-
-    def step(self, configuration, letter):
-        """The next configuration (a pair of state and shifted coordinate a layer), the answer."""
-        after, joint, layers = [], None, iter(configuration)
+    def after(self, here, letter):
+        """The configuration after a letter, what a readout sees, its answer and the right one."""
+        states, kept, q = here
+        inputs, memory, after, new, joint = iter(states), iter(kept), [], [], 0
         for number, head in enumerate(self.heads):
             c = self.classes[letter]
             for layer in head:
-                h, memory = next(layers)
-                h, previous, current = layer.step(h, layer.action[c])
-                read = {"previous": previous, "current": current, "shifted": memory}[layer.reads]
-                c = layer.next[c][read]
-                after.append((h, current if layer.reads == "shifted" else 0))
+                h, previous, current = layer.step(next(inputs), layer.action[c])
+                after.append(h)
+                if layer.reads == "shifted":
+                    previous = next(memory)
+                    new.append(current)
+                c = layer.next[c][current if layer.reads == "current" else previous]
             joint = self.combine[number - 1][joint][c] if number else c
-        if self.tail:
-            moved, answer = self.tail.walk(joint, configuration[-1])
-            return (*after, moved), self.answers[answer]
-        return tuple(after), self.answers[self.output[joint]]
+        moved, answer = self.tail.walk(joint, memory) if self.tail else ((), self.output[joint])
+        there = tuple(after), (*new, *moved), self.delta[letter][q]
+        return there, (letter, *there[:2], kept), answer, self.answers[letter][q]
+
+    def replay(self, word):
+        """What a readout sees after a word of [letter, count], its answer and the right one."""
+        here, view, (answer, right) = self.start, None, self.empty
+        for name, count in word:
+            letter = self.letters.index(name)
+            need(count, "a letter that does not come")
+            for _ in range(count):
+                here, view, answer, right = self.after(here, letter)
+        return view, answer, right
+
+    def cost(self):
+        """About how many steps of layers the proof takes."""
+        data, words = self.data, [self.data.get("word", ()), *self.data.get("words", ())]
+        length = sum(count for word in words for _, count in word)
+        length += data.get("preperiod", 0) + data.get("period", 0)
+        length += data.get("states", 0) * len(self.letters)
+        closed = zip(data.get("layers", ()), self.layers, strict=False)
+        return length * len(self.layers) + sum(x["states"] * len(v.b) for x, v in closed)
 
     def check(self):
-        """Prove the claim again, or raise Rejected."""
+        """Prove the claim again; `ends` says where the words of a refutation lead."""
+        words = [self.data["word"]] if self.claim == "refuted" else self.data.get("words", ())
+        self.ends = ends = [self.replay(word) for word in words]
         if self.claim == "refuted":
-            self.replay()
-        elif self.claim == "proved" and self.method in ("compositional", "closure"):
-            first = self.expected(0, self.initial, self.initial)
-            if not self.mealy and self.answers[self.empty] != first:
-                reject("the empty word is answered wrongly")
-            (self.compose if self.method == "compositional" else self.close)()
+            _, answer, right = ends[0]
+            need(answer != right and None not in ends[0][1:], "the word is answered correctly")
+        elif self.claim == "confused":
+            (view, _, right), (other_view, _, other) = ends
+            need(view == other_view and right != other, "the words do not look alike")
         else:
-            reject(f"unknown claim {self.claim!r} by {self.method!r}")
+            methods = {m.__name__: m for m in (self.closure, self.orbit, self.compositional)}
+            need(self.claim == "proved" and self.method in methods, "unknown claim or method")
+            self.any = self.data.get("decoder") == "any"
+            need(not self.any or self.method == "closure", "any decoder needs a closure")
+            need(self.any or self.empty[0] == self.empty[1], "the empty word is answered wrongly")
+            for layer in self.layers if self.bracketing == "exact" else ():
+                layer.need_no_rounding()
+            facts = methods[self.method]()
+            same = all(self.data.get(k, v) == v for k, v in facts.items())
+            need(same, "other states than stated")
 
-    def replay(self):
-        """The word must be answered wrongly after its last letter: (answered, expected)."""
-        configuration, state = self.start, self.initial
-        if self.mealy and not self.word:
-            reject("a Mealy machine does not answer the empty word")
-        expected, answer = self.expected(0, state, state), self.answers[self.empty]
-        for letter in map(self.letters.index, self.word):
-            configuration, answer = self.step(configuration, letter)
-            before, state = state, self.delta[letter][state]
-            expected = self.expected(letter, before, state)
-        need(answer != expected, "the word is answered correctly")
-        return answer, expected
+    def rightly(self, here, letter):
+        """The configuration after a letter that is answered right."""
+        there, view, answer, right = self.after(here, letter)
+        if self.any:
+            answer = self.views.setdefault(view, right)
+        need(answer == right, "a word is answered wrongly")
+        return there
 
-    def close(self):
-        """Close the reachable configurations; none may answer wrongly."""
-        seen = {(self.start, self.initial)}
-        queue = deque(seen)
-        while queue:
-            configuration, state = queue.popleft()
-            for letter, row in enumerate(self.delta):
-                after, answer = self.step(configuration, letter)
-                if answer != self.expected(letter, state, row[state]):
-                    reject("a word is answered wrongly")
-                if (after, row[state]) not in seen:
-                    need(len(seen) < MAX_STATES, f"more than {MAX_STATES} configurations")
-                    seen.add((after, row[state]))
-                    queue.append((after, row[state]))
+    def orbit(self):
+        """One letter, whose walk comes back to where it has been."""
+        here, mark = self.start, None
+        for i in range(self.data["preperiod"] + self.data["period"]):
+            mark = here if i == self.data["preperiod"] else mark
+            here = self.rightly(here, 0)
+        need(len(self.letters) == 1 and here == mark, "the walk does not come back")
+        return {}
 
-    def compose(self):
-        """Layers by themselves, then the wiring by induction; see docs/certificates.md."""
-        whole, joint = (1 << self.states) - 1, {}
+    def closure(self):
+        """All reachable configurations."""
+        letters, digest = range(len(self.letters)), hashlib.sha256()
+        found = reachable([self.start], lambda x: [self.rightly(x, a) for a in letters])
+        stated = bool(self.data.get("states_digest"))
+        for states, kept, q in found if stated else ():
+            numbers = [float(x) for h, _ in states for x in h]
+            digest.update(struct.pack(f"<{len(numbers)}d{len(kept) + 1}q", *numbers, *kept, q))
+        return {"states": len(found), "states_digest": digest.hexdigest() * stated}
+
+    def compositional(self):
+        """Every layer by itself, then the wiring by induction: contexts (c, x, letter, y)."""
+        whole, counts, joint = frozenset(range(len(self.delta[0]))), [], set()
         for number, head in enumerate(self.heads):
-            contexts, block = {}, whole
-            for letter, c in enumerate(self.classes):
-                contexts.setdefault(c, set()).add((whole, letter, whole))
+            contexts, block = {(c, whole, a, whole) for a, c in enumerate(self.classes)}, whole
             for layer in head:
-                maps = coordinate_maps(layer, {layer.action[c] for c in contexts})
+                maps = {a: {} for a in sorted({layer.action[c] for c, *_ in contexts})}
+                every = range(len(layer.next[0]))
+                letters = [(partial(layer.step, action=a), every, a) for a in maps]
+                counts.append({"states": layer.follow(letters, maps)})
+                if self.bracketing == "order-free":
+                    layer.follow(layer.orderless(maps), maps)
                 contexts, block = self.refine(layer, maps, contexts, block)
-            if self.tail:
-                return self.enter(self.tail, contexts, block)
             if number:
-                left, right, contexts = joint, contexts, {}
-                for c, (x, a, y) in ((c, t) for c, triples in left.items() for t in triples):
-                    for c2, (x2, a2, y2) in ((c, t) for c, ts in right.items() for t in ts):
-                        if a == a2 and x & x2 and y & y2:
-                            found = contexts.setdefault(self.combine[number - 1][c][c2], set())
-                            found.add((x & x2, a, y & y2))
+                contexts = {
+                    (self.combine[number - 1][j][c], x & x2, a, y & y2)
+                    for j, x, a, y in joint
+                    for c, x2, a2, y2 in contexts
+                    if a == a2 and x & x2
+                }
             joint = contexts
-        for c, (old, letter, new) in ((c, t) for c, triples in joint.items() for t in triples):
-            answer = self.answers[self.output[c]]
-            for q in members(old if self.mealy else new):
-                need(self.expected(letter, q, q) == answer, "an answer is not proved")
-        return None
+            if self.tail:
+                self.tail.enter(joint, block, self)
+        for j, x, a, _ in joint if not self.tail else ():
+            right = {self.answers[a][q] for q in x} == {self.output[j]}
+            need(right, "an answer is not proved")
+        return {"layers": counts}
 
     def refine(self, layer, maps, contexts, block):
-        """Narrow the triples (X, letter, Y) of every context by a level's coordinates."""
-        leaving = {}
-        for c, triples in contexts.items():
-            for old, letter, new in triples:
-                leaving.setdefault(old, []).append((c, letter, new))
-        start = (block, layer.initial)
-        tiles, queue = {start: 1 << self.initial}, deque([start])
-        while queue:
-            old, p = queue.popleft()
-            for c, letter, new in leaving.get(old, ()):
-                there = (new, maps[layer.action[c]][p])
-                grown = tiles.get(there, 0) | self.image(letter, tiles[old, p])
-                if grown != tiles.get(there):
-                    tiles[there] = grown
-                    queue.append(there)
-        below = {}
-        for (old, p), states in tiles.items():
-            for c, letter, new in leaving.get(old, ()):
+        """Contexts below a level, with blocks x and y narrowed to its tiles, and the first tile."""
+        leaving, grown, below = defaultdict(list), defaultdict(set), set()
+        for c, x, a, y in contexts:
+            leaving[x].append((c, a, y))
+
+        def moves(here):
+            x, p, q = here
+            return [(y, maps[layer.action[c]][p], self.delta[a][q]) for c, a, y in leaving[x]]
+
+        for x, p, q in reachable([(block, layer.initial, self.start[2])], moves):
+            grown[x, p].add(q)
+        tiles = {place: frozenset(tile) for place, tile in grown.items()}
+        for (x, p), tile in tiles.items():
+            for c, a, y in leaving[x]:
                 current = maps[layer.action[c]][p]
-                target = layer.next[c][current if layer.reads == "current" else p]
-                below.setdefault(target, set()).add((states, letter, tiles[new, current]))
-        return below, tiles[start]
-
-    def image(self, letter, mask):
-        """The image of a set of states."""
-        if (letter, mask) not in self.images:
-            self.images[letter, mask] = image(self.delta[letter], mask)
-        return self.images[letter, mask]
-
-    def enter(self, tail, contexts, block):
-        """What is known of every context must lie in its blocks, and the automata must agree."""
-        meaning = {}
-        for c, triples in contexts.items():
-            before, letter, after = tail.contexts[c]
-            for old, a, new in triples:
-                same = [meaning.setdefault(x, y) == y for x, y in ((old, before), (new, after))]
-                if self.classes[a] != letter or not all(same) or old & ~before or new & ~after:
-                    reject("a context of the tail is wrong")
-        remaining = meaning[block]
-        for p, size in zip(tail.initial, tail.sizes, strict=True):
-            if remaining.bit_count() == size:
-                remaining ^= 1 << members(remaining)[p]
-        for a, c in enumerate(self.classes):
-            answers = [self.answers[i] for i in (tail.response[c] if self.mealy else tail.response)]
-            same = answers == [self.symbols[i] for i in self.response[a]]
-            if remaining != 1 << self.initial or tail.delta[c] != self.delta[a] or not same:
-                reject("the tail is of another automaton")
-
-
-def coordinate_maps(layer, used):
-    """How actions in use move a layer's coordinate, by closing the layer's states."""
-    label = {layer.h0: layer.initial}
-    maps, queue = {a: {} for a in used}, deque([layer.h0])
-    while queue:
-        h = queue.popleft()
-        for a, moved in maps.items():
-            after, previous, current = layer.step(h, a)
-            if after not in label:
-                queue.append(after)
-            true = layer.reads != "previous" or previous == label[h]
-            if not true or moved.setdefault(label[h], current) != current:
-                reject("a layer misreports a coordinate")
-            if label.setdefault(after, current) != current:
-                reject("a state of a layer has two coordinates")
-    return maps
+                read = current if layer.reads == "current" else p
+                below.add((layer.next[c][read], tile, a, tiles[y, current]))
+        return below, tiles[block, layer.initial]
 
 
 def check(data, announce=None):
-    """Re-prove a certificate; the Claim, or Rejected (a ValueError)."""
+    """Prove the claim of a certificate again: the Claim, or ValueError."""
     try:
         claim = Claim(data)
+        cost = claim.cost()
         if announce:
-            actions = sum(len(layer.actions) for layer in claim.layers)
-            contexts = sum(len(layer.action) for layer in claim.layers)
-            announce(
-                f"{claim.claim} by {claim.method}: {claim.states} states, {len(claim.letters)} "
-                f"letters, {len(claim.layers)} layers, {actions} actions, {contexts} contexts"
-            )
+            announce(f"{claim.claim}: {cost} steps of layers, 10 to 500 microseconds each")
+        need(cost <= MAX_STEPS, f"more than {MAX_STEPS} steps of layers")
         claim.check()
-    except Rejected:
-        raise
     except (MemoryError, RecursionError) as error:
-        raise Rejected(f"too large to check ({type(error).__name__})") from None
-    except (AttributeError, ArithmeticError, LookupError, StopIteration) as error:
-        raise Rejected(f"malformed ({type(error).__name__}: {error})") from None
-    except (TypeError, ValueError) as error:
-        raise Rejected(f"malformed ({type(error).__name__}: {error})") from None
+        raise ValueError(f"too large to check ({type(error).__name__})") from None
+    except (ArithmeticError, AttributeError, LookupError, StopIteration, TypeError) as error:
+        raise ValueError(f"malformed ({type(error).__name__}: {error})") from None
     return claim
 
 
 def unique(pairs):
     """An object of JSON; a key that stands twice could show a reader another claim."""
-    if len(dict(pairs)) < len(pairs):
-        raise ValueError("a key of a JSON object stands twice")
+    need(len(dict(pairs)) == len(pairs), "a key of a JSON object stands twice")
     return dict(pairs)
 
 
@@ -585,11 +634,9 @@ def main(arguments):
     except (OSError, ValueError, RecursionError, MemoryError) as error:
         print(f"rejected: {error}", file=sys.stderr)
         return 2
-    if claim.claim == "refuted":
-        print(f"checked: refuted by the word {' '.join(claim.word)!r} in {claim.arithmetic}")
-        return 1
-    print(f"checked: proved for all lengths in {claim.arithmetic}")
-    return 0
+    word = claim.data.get("word", claim.data.get("words", "for all lengths"))
+    print(f"checked: {claim.claim} {json.dumps(word)} in {claim.data['arithmetic']}")
+    return int(claim.claim != "proved")
 
 
 if __name__ == "__main__":

@@ -9,15 +9,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal, overload
 
-import numpy as np
-from numpy.typing import NDArray
+import torch
 
 from lrnn_theory.arithmetic import Arithmetic
 from lrnn_theory.lrnn import LRNN
-from lrnn_theory.tail import TailTables
 from lrnn_theory.verification.compositional import Target
-from lrnn_theory.verification.states import StateTable
+from lrnn_theory.verification.configurations import Configurations, Step
+from lrnn_theory.verification.rowset import RowSet, Stack
 
 
 @dataclass(frozen=True)
@@ -29,26 +29,34 @@ class Budget:
             that is closed by itself.
         seconds: wall-clock time; None for no limit.  A run that stops on time is not
             reproducible, one that stops on configurations is.
+        steps: letters that the orbit of a single layer over a single letter is followed.
     """
 
     configurations: int = 500_000
     seconds: float | None = None
+    steps: int = 1_000_000_000
 
     def __post_init__(self) -> None:
-        if self.configurations < 1:
-            raise ValueError(
-                f"Argument 'configurations' must be positive, not {self.configurations}."
-            )
+        for name, number in (("configurations", self.configurations), ("steps", self.steps)):
+            if number < 1:
+                raise ValueError(f"Argument '{name}' must be positive, not {number}.")
         if self.seconds is not None and not self.seconds > 0:
             raise ValueError(f"Argument 'seconds' must be positive, not {self.seconds}.")
 
 
 @dataclass(frozen=True)
 class Closed:
-    """Every reachable configuration answers right."""
+    """Every reachable configuration answers right (for decoder "any": a decoder can).
+
+    Attributes:
+        configurations: how many there are.
+        layer_states: states of all layers together.
+        digest: SHA-256 of the configurations; see `Configurations.digest`.
+    """
 
     configurations: int
     layer_states: int
+    digest: str
 
 
 @dataclass(frozen=True)
@@ -61,12 +69,52 @@ class Wrong:
 
 
 @dataclass(frozen=True)
+class Confused:
+    """Two words (letter indices of the target) that no decoder can answer right.
+
+    They end with the same letter and show a readout the same, but call for different answers.
+    `other` is as short as can be, and `word` is a shortest one that looks like it.
+    """
+
+    word: tuple[int, ...]
+    other: tuple[int, ...]
+    expected: int
+    expected_other: int
+
+
+@dataclass(frozen=True)
 class Stopped:
-    """The budget ended the search; every word up to length `covered` is answered right."""
+    """The search ended early; every word up to length `covered` is answered right."""
 
     covered: int
     configurations: int
     reason: str
+
+
+@overload
+def close(
+    lrnn: LRNN,
+    target: Target,
+    arithmetic: Arithmetic,
+    budget: Budget,
+    progress: Callable[[int], None] | None = None,
+    *,
+    device: torch.device | str | None = None,
+    decoder: Literal["own"] = "own",
+) -> Closed | Wrong | Stopped: ...
+
+
+@overload
+def close(
+    lrnn: LRNN,
+    target: Target,
+    arithmetic: Arithmetic,
+    budget: Budget,
+    progress: Callable[[int], None] | None = None,
+    *,
+    device: torch.device | str | None = None,
+    decoder: Literal["any"],
+) -> Closed | Confused | Stopped: ...
 
 
 def close(
@@ -75,7 +123,10 @@ def close(
     arithmetic: Arithmetic,
     budget: Budget,
     progress: Callable[[int], None] | None = None,
-) -> Closed | Wrong | Stopped:
+    *,
+    device: torch.device | str | None = None,
+    decoder: Literal["own", "any"] = "own",
+) -> Closed | Wrong | Confused | Stopped:
     """Close the reachable configurations, breadth first.
 
     Args:
@@ -84,121 +135,87 @@ def close(
         arithmetic: where the network runs.
         budget: when to stop.
         progress: called with the number of configurations after every length.
+        device: where to compute, if the arithmetic can; by default the CPU.
+        decoder: "own" compares the network's answers with the target's; "any" asks whether some
+            function of the letter and of all that a readout sees would answer right.
+
+    Returns:
+        `Closed`; or `Wrong` (`Confused` for any decoder) with a shortest word; or `Stopped`, at
+        the budget or by an interrupt from the keyboard.
     """
-    runner = _Runner(lrnn, target, arithmetic)
-    deadline = None if budget.seconds is None else time.monotonic() + budget.seconds
-    frontier = runner.start()
-    seen = {row.tobytes() for row in frontier}
-    parents = [np.array([-1])]
-    letters = [np.array([-1])]
-    first_id, length = 0, 0
-    while len(frontier):
-        rows, source, via = [], [], []
-        for a in range(len(target.letter_class)):
-            after, output, expected = runner.step(frontier, a)
-            wrong = np.flatnonzero(output != expected)
-            if wrong.size:
-                at = int(wrong[0])
-                word = (*_trace(parents, letters, first_id + at), a)
-                return Wrong(word, int(output[at]), int(expected[at]))
-            keep = []
-            for i, row in enumerate(after):
-                key = row.tobytes()
-                if key not in seen:
-                    seen.add(key)
-                    keep.append(i)
-            rows.append(after[keep])
-            source.append(first_id + np.array(keep, np.int64))
-            via.append(np.full(len(keep), a))
-            reason = _exceeded(len(seen), budget, deadline)
+    started = time.monotonic()
+    reached = Configurations(lrnn, target, arithmetic, device)
+    judge = _AnyDecoder(reached) if decoder == "any" else _OwnDecoder(reached)
+    covered = 0
+    try:
+        for step in reached.steps():
+            fault = judge(step)
+            if fault is not None:
+                return fault
+            reason = exceeded(budget, len(reached), started)
             if reason:
-                return Stopped(length, len(seen), reason)
-        first_id += len(frontier)
-        frontier = np.concatenate(rows)
-        parents.append(np.concatenate(source))
-        letters.append(np.concatenate(via))
-        length += 1
-        if progress:
-            progress(len(seen))
-    return Closed(len(seen), sum(map(len, runner.tables)))
+                return Stopped(covered, len(reached), reason)
+            if step.ends_length:
+                covered += 1
+                if progress:
+                    progress(len(reached))
+        return Closed(len(reached), reached.layer_states, reached.digest())
+    except KeyboardInterrupt:
+        return Stopped(covered, len(reached), "interrupted")
 
 
-def _exceeded(configurations: int, budget: Budget, deadline: float | None) -> str:
+def exceeded(budget: Budget, configurations: int, started: float) -> str:
+    """Why a search must stop, or "" if it may go on; `started` is a `time.monotonic()`."""
     if configurations > budget.configurations:
         return (
             f"more than {budget.configurations} configurations; "
             f"raise the budget (--budget, Budget(configurations=...)) to go on"
         )
-    if deadline is not None and time.monotonic() > deadline:
+    if budget.seconds is not None and time.monotonic() - started > budget.seconds:
         return f"more than {budget.seconds} s; raise the budget (Budget(seconds=...)) to go on"
     return ""
 
 
-def _trace(
-    parents: list[NDArray[np.int64]], letters: list[NDArray[np.int64]], node: int
-) -> tuple[int, ...]:
-    parent, letter = np.concatenate(parents), np.concatenate(letters)
-    word: list[int] = []
-    while parent[node] >= 0:
-        word.append(int(letter[node]))
-        node = int(parent[node])
-    return tuple(reversed(word))
+class _OwnDecoder:
+    """Looks for a wrong answer."""
+
+    def __init__(self, reached: Configurations) -> None:
+        self._reached = reached
+
+    def __call__(self, step: Step) -> Wrong | None:
+        wrong = (step.output != step.expected).nonzero().ravel()
+        if not len(wrong):
+            return None
+        at = int(wrong[0])
+        word = self._reached.word(step.first + at)
+        return Wrong(word, int(step.output[at]), int(step.expected[at]))
 
 
-class _Runner:
-    """Steps rows of numbers.
+class _AnyDecoder:
+    """Looks for two transitions that show a readout the same, and need different answers.
 
-    A row holds the states of all layers, the coordinates of shifted layers, those of the tail,
-    and the automaton's state.
+    A readout sees the letter, the states after it and, of shifted levels and of the tail, whose
+    states keep it, the coordinates before it.
     """
 
-    def __init__(self, lrnn: LRNN, target: Target, arithmetic: Arithmetic) -> None:
-        self.lrnn, self.target = lrnn, target
-        self.tables = [StateTable(level.layer, arithmetic) for level in lrnn.levels]
-        self.shifted = [i for i, level in enumerate(lrnn.levels) if level.reads == "shifted"]
-        # The layers of a tail compute with 0 and 1 only, so their coordinates are their states.
-        self.tail = None if lrnn.tail is None else TailTables(lrnn.tail)
+    def __init__(self, reached: Configurations) -> None:
+        self._reached = reached
+        memory = reached.memory
+        self._views = RowSet(reached.width + memory.stop - memory.start, reached.device)
+        self._first = Stack(torch.empty((0, 2), dtype=torch.int64, device=reached.device))
 
-    def start(self) -> NDArray[np.int64]:
-        """The initial configuration, as one row."""
-        memory = [self.lrnn.levels[i].layer.initial for i in self.shifted]
-        tail = list(self.lrnn.tail.initial) if self.lrnn.tail else []
-        states = [0] * len(self.tables)
-        return np.array([[*states, *memory, *tail, self.target.initial]], np.int64)
-
-    def step(
-        self, rows: NDArray[np.int64], letter: int
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        """Configurations after a letter, the LRNN's outputs, and the automaton's."""
-        after = np.empty_like(rows)
-        state = rows[:, -1]
-        after[:, -1] = self.target.delta[letter, state]
-        token = np.full(len(rows), self.target.letter_class[letter], np.int64)
-        joint = token
-        i = 0
-        for head_index, head in enumerate(self.lrnn.heads):
-            c = token
-            for level in head:
-                a = level.action[c]
-                after[:, i] = self.tables[i].step(rows[:, i], a)
-                read, current = self.tables[i].coordinates(after[:, i], a)
-                if level.reads == "current":
-                    read = current
-                elif level.reads == "shifted":
-                    memory = len(self.tables) + self.shifted.index(i)
-                    read = rows[:, memory]
-                    after[:, memory] = current
-                c = level.next[c, read].astype(np.int64)
-                i += 1
-            joint = c if head_index == 0 else self.lrnn.combine[head_index - 1][joint, c]
-        if self.tail is None:
-            output = self.lrnn.output[joint].astype(np.int64)
-        else:
-            first = len(self.tables) + len(self.shifted)
-            coordinates = rows[:, first:-1].tolist()
-            walks = list(map(self.tail.walk, joint.tolist(), coordinates))
-            after[:, first:-1] = [moved for moved, _ in walks]
-            output = np.array([answer for _, answer in walks], np.int64)
-        response = self.target.response
-        expected = response[letter, state] if response.ndim == 2 else response[after[:, -1]]
-        return after, output, expected.astype(np.int64)
+    def __call__(self, step: Step) -> Confused | None:
+        view = torch.cat(
+            [step.letter[:, None], step.after[:, :-1], step.before[:, self._reached.memory]], 1
+        )
+        number, fresh = self._views.add(view)
+        transition = torch.arange(step.first, step.first + len(view), device=view.device)
+        self._first.append(torch.stack([transition[fresh], step.expected[fresh]], 1))
+        known = self._first.rows[number]
+        conflict = (known[:, 1] != step.expected).nonzero().ravel()
+        if not len(conflict):
+            return None
+        at = int(conflict[0])
+        first, expected = known[at].tolist()
+        word, other = map(self._reached.word, (first, step.first + at))
+        return Confused(word, other, expected, int(step.expected[at]))

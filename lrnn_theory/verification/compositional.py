@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from lrnn_theory.arithmetic import Arithmetic
 from lrnn_theory.lrnn import LRNN, Level
 from lrnn_theory.tail import Tail
+from lrnn_theory.verification.orderfree import NotOrderFreeError, close_products
 from lrnn_theory.verification.states import StateTable
 
 MAX_LAYER_STATES = 20_000
@@ -58,9 +59,22 @@ class Target:
     letter_class: NDArray[np.int32]
 
 
+@dataclass(frozen=True)
+class Composed:
+    """A proof: the states of every layer, head after head, and the contexts' triples."""
+
+    layer_states: tuple[int, ...]
+    triples: int
+
+
 def prove(
-    lrnn: LRNN, target: Target, arithmetic: Arithmetic, limit: int = MAX_LAYER_STATES
-) -> dict[str, int]:
+    lrnn: LRNN,
+    target: Target,
+    arithmetic: Arithmetic,
+    limit: int = MAX_LAYER_STATES,
+    *,
+    order_free: bool = False,
+) -> Composed:
     """Prove that the LRNN responds like the target after every non-empty word.
 
     Args:
@@ -68,9 +82,7 @@ def prove(
         target: the automaton.
         arithmetic: where the network runs.
         limit: the largest number of states of a layer.
-
-    Returns:
-        Sizes: states of all layers together, and contexts with their triples.
+        order_free: whether every layer must be right in every order of evaluation.
 
     Raises:
         NotComposedError: if this method fails.
@@ -78,7 +90,10 @@ def prove(
     images = _Images(target.delta)
     everything = (1 << target.delta.shape[1]) - 1
     joint: dict[int, set[Triple]] | None = None
-    n_states = n_triples = 0
+    layer_states: list[int] = []
+    n_triples = 0
+    if order_free:
+        arithmetic = replace(arithmetic, order="sequential", chunk=0)
     root = defaultdict(set)
     for a, c in enumerate(target.letter_class.tolist()):
         root[c].add((everything, a, everything))
@@ -90,13 +105,18 @@ def prove(
             table = StateTable(level.layer, arithmetic)
             where = f"layer {depth} of head {i}"
             maps, count = _close_layer(level, used, table, min(limit, MAX_LAYER_STATES), where)
-            n_states += count
+            if order_free:
+                try:
+                    close_products(level, arithmetic, maps, used)
+                except NotOrderFreeError as reason:
+                    raise NotComposedError(f"{where}: {reason}") from None
+            layer_states.append(count)
             contexts, block = _refine(level, maps, contexts, block, target.initial, images)
             n_triples += sum(map(len, contexts.values()))
         joint = contexts if joint is None else _meet(lrnn.combine[i - 1], joint, contexts)
         if lrnn.tail is not None:
             _enter_tail(lrnn.tail, contexts, block, target)
-            return {"layer states": n_states, "triples": n_triples}
+            return Composed(tuple(layer_states), n_triples)
     assert joint is not None
     for c, triples in joint.items():
         output = int(lrnn.output[c])
@@ -106,7 +126,7 @@ def prove(
             answers = target.response[a, states] if mealy else target.response[states]
             if (answers != output).any():
                 raise NotComposedError(f"final context {c} does not fix the response")
-    return {"layer states": n_states, "triples": n_triples}
+    return Composed(tuple(layer_states), n_triples)
 
 
 def _close_layer(

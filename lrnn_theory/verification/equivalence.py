@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from dataclasses import replace
+from typing import Any, Literal
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 
 from lrnn_theory.arithmetic import Arithmetic
 from lrnn_theory.automaton import Automaton, shown
+from lrnn_theory.compiled import Follower
+from lrnn_theory.exactness import computes_exactly
 from lrnn_theory.lrnn import LRNN
 from lrnn_theory.verification.certificate import certify
-from lrnn_theory.verification.closure import Budget, Closed, Wrong, close
-from lrnn_theory.verification.compositional import NotComposedError, Target, prove
-from lrnn_theory.verification.verdict import Proved, Refuted, Undecided
+from lrnn_theory.verification.closure import Budget, Closed, Confused, Wrong, close
+from lrnn_theory.verification.compositional import (
+    MAX_LAYER_STATES,
+    NotComposedError,
+    Target,
+    prove,
+)
+from lrnn_theory.verification.verdict import Proved, Refuted, Runs, Undecided
+
+FEW_STATES = 256
+"""A layer over one letter that has more states is followed by the compiled orbit."""
+FEW_LETTERS = 1_000_000
+"""Longest word that is written out letter by letter."""
 
 
 def verify(
@@ -21,8 +36,10 @@ def verify(
     automaton: Any,
     arithmetic: str | Arithmetic = "float32",
     *,
+    decoder: Literal["own", "any"] = "own",
     budget: Budget | int | None = None,
     progress: Callable[[int], None] | None = None,
+    device: torch.device | str | None = None,
 ) -> Proved | Refuted | Undecided:
     """Decide whether an LRNN answers like an automaton on every word, of any length.
 
@@ -30,15 +47,18 @@ def verify(
         lrnn: any LRNN, compiled or loaded.
         automaton: what it should answer like, over the same letters: an Automaton, an automata-lib
             DFA, a networkx graph, or a regex.
-        arithmetic: number format and rounding, such as "bfloat16"; see `lrnn_theory.arithmetic`.
-            The verdict holds for the sequential order of evaluation, letter after letter.
+        arithmetic: number format, rounding and order of evaluation, such as "bfloat16:once"; see
+            docs/arithmetic.md.
+        decoder: "any" asks whether some function of state and last letter answers right, whatever
+            the LRNN's own does.
         budget: a `Budget`, or a number of configurations: how far layers, and then the
             breadth-first closure, are followed.
         progress: called now and then with the number of configurations closed.
+        device: where states are stepped; the CPU if not given.
 
     Returns:
         `Proved`, `Refuted` with a shortest word, or `Undecided` with the length up to which all
-        words are right.
+        words are right.  Interrupting (Ctrl-C) gives `Undecided`.
 
     Raises:
         ValueError: if the letters or the kinds (DFA, Moore, Mealy) differ.
@@ -51,47 +71,208 @@ def verify(
     arithmetic = Arithmetic.parse(arithmetic)
     if not isinstance(lrnn, LRNN):
         raise TypeError(f"Argument 'lrnn' must be an LRNN, not {type(lrnn).__name__}.")
+    if decoder not in ("own", "any"):
+        raise ValueError(f"Argument 'decoder' must be 'own' or 'any', not {decoder!r}.")
     if isinstance(budget, int) and not isinstance(budget, bool):
         budget = Budget(configurations=budget)
     if budget is not None and not isinstance(budget, Budget):
         raise TypeError(f"Argument 'budget' must be a Budget or an int, not {budget!r}.")
-    budget = budget or Budget()
-    wanted = _align(lrnn, Automaton.coerce(automaton, lrnn.letters))
-    target, representative, symbols = _target(lrnn, wanted)
-    name = str(arithmetic)
+    wanted = align(lrnn, Automaton.coerce(automaton, lrnn.letters))
+    question = Question(lrnn, wanted, arithmetic, budget, progress, device)
+    return question.closure("any") if decoder == "any" else question.decide()
 
-    def refuted(word: tuple[int, ...], output: int, expected: int) -> Refuted:
-        letters = tuple(lrnn.letters[representative[a]] for a in word)
-        certificate = certify(lrnn, wanted, arithmetic, "refuted", word=letters)
+
+class Question:
+    """One LRNN, one automaton, one arithmetic."""
+
+    def __init__(
+        self,
+        lrnn: LRNN,
+        wanted: Automaton,
+        arithmetic: Arithmetic,
+        budget: Budget | None = None,
+        progress: Callable[[int], None] | None = None,
+        device: torch.device | str | None = None,
+    ) -> None:
+        self.lrnn, self.wanted, self.arithmetic = lrnn, wanted, arithmetic
+        self.budget, self.progress = budget or Budget(), progress
+        self.device = torch.device(device or "cpu")
+        self.target, self.representative, self.symbols = _target(lrnn, wanted)
+        # Where nothing is rounded, any order gives the bits of the sequential one.
+        self.exact = arithmetic.order != "sequential" and computes_exactly(lrnn, arithmetic)
+        self.working = (
+            replace(arithmetic, order="sequential", chunk=0) if self.exact else arithmetic
+        )
+        self.statistics: dict[str, Any] = {}
+
+    def decide(self) -> Proved | Refuted | Undecided:
+        """The methods one after the other, the cheapest first."""
+        if self.wanted.kind != "mealy":
+            expected = int(self.target.response[self.target.initial])
+            if self.lrnn.empty_output != expected:
+                return self.refuted((), self.lrnn.empty_output, expected)
+        if self.lrnn.tail and not holds_register_layers(self.arithmetic):
+            return self.undecided(0, f"a tail computes with 0 and 1, which {self.arithmetic} lacks")
+        unary = len(self.lrnn.letters) == 1 and Follower.supports(self.lrnn, self.working)
+        few = min(self.budget.configurations, FEW_STATES if unary else MAX_LAYER_STATES)
+        verdict = self.composition(few)
+        if verdict is None and unary:
+            verdict = self.orbit()
+        return self.closure("own") if verdict is None else verdict
+
+    def composition(self, limit: int) -> Proved | None:
+        """Every layer by itself, in the given order of evaluation or in all."""
+        reasons = []
+        orders = [False] if self.working.order == "sequential" else [True, False]
+        for order_free in orders:
+            if self.working.order == "tree" and not order_free:
+                break  # not a finite machine
+            try:
+                found = prove(self.lrnn, self.target, self.working, limit, order_free=order_free)
+            except NotComposedError as reason:
+                reasons.append(str(reason))
+                continue
+            facts: dict[str, Any] = {"layers": [{"states": n} for n in found.layer_states]}
+            if order_free:
+                facts["bracketing"] = "order-free"
+            self.statistics = {"layer states": sum(found.layer_states), "triples": found.triples}
+            return self.proved("compositional", **facts)
+        self.statistics["not compositional"] = "; ".join(reasons)
+        return None
+
+    def follower(self) -> Follower:
+        """The LRNN beside the target, in compiled code."""
+        target = self.target
+        return Follower(
+            self.lrnn,
+            target.delta,
+            target.initial,
+            target.response,
+            target.letter_class,
+            self.working,
+        )
+
+    def orbit(self) -> Proved | Refuted | Undecided:
+        """The cycle of the only letter."""
+        follower = self.follower()
+        found = follower.orbit(0, self.budget.steps, self.progress)
+        self.statistics["steps"] = found.steps
+        if found.outcome == "cycle":
+            self.statistics["configurations"] = found.preperiod + found.period
+            return self.proved("orbit", preperiod=found.preperiod, period=found.period)
+        if found.outcome == "stopped":
+            reason = f"more than {self.budget.steps} steps of the orbit (Budget(steps=...))"
+            return self.undecided(found.steps, reason)
+        return self.refuted_by_power(found.steps, follower)
+
+    def closure(self, decoder: Literal["own", "any"]) -> Proved | Refuted | Undecided:
+        """All reachable configurations."""
+        result = close(
+            self.lrnn,
+            self.target,
+            self.working,
+            self.budget,
+            self.progress,
+            device=self.device,
+            decoder=decoder,
+        )
+        if isinstance(result, Wrong):
+            return self.refuted(result.word, result.output, result.expected)
+        if isinstance(result, Confused):
+            return self.confused(result)
+        if isinstance(result, Closed):
+            self.statistics |= {
+                "configurations": result.configurations,
+                "layer states": result.layer_states,
+            }
+            facts = {"states": result.configurations, "states_digest": result.digest}
+            if decoder == "any":
+                facts["decoder"] = "any"
+            return self.proved("closure", **facts)
+        self.statistics["configurations"] = result.configurations
+        return self.undecided(result.covered, result.reason)
+
+    # ---------------------------------------------------------------- verdicts
+
+    def proved(self, method: str, **facts: Any) -> Proved:
+        """With its certificate."""
+        if self.exact:
+            facts["bracketing"] = "exact"
+        certificate = certify(
+            self.lrnn, self.wanted, self.arithmetic, "proved", method=method, **facts
+        )
+        return Proved(str(self.arithmetic), self.statistics, method, certificate)
+
+    def refuted(self, word: tuple[int, ...], output: int, expected: int) -> Refuted:
+        """With its certificate."""
+        letters = self.names(word)
+        certificate = certify(self.lrnn, self.wanted, self.arithmetic, "refuted", word=letters)
         statistics = {"length": len(word)}
-        return Refuted(name, statistics, letters, symbols[output], symbols[expected], certificate)
+        answers = self.symbols[output], self.symbols[expected]
+        return Refuted(str(self.arithmetic), statistics, letters, *answers, certificate)
 
-    if wanted.kind != "mealy":
-        expected = int(target.response[target.initial])
-        if lrnn.empty_output != expected:
-            return refuted((), lrnn.empty_output, expected)
-    try:
-        statistics: dict[str, Any] = dict(prove(lrnn, target, arithmetic, budget.configurations))
-    except NotComposedError as reason:
-        statistics = {"not compositional": str(reason)}
-    else:
-        certificate = certify(lrnn, wanted, arithmetic, "proved", method="compositional")
-        return Proved(name, statistics, "compositional", certificate)
-    result = close(lrnn, target, arithmetic, budget, progress)
-    if isinstance(result, Wrong):
-        return refuted(result.word, result.output, result.expected)
-    if isinstance(result, Closed):
-        certificate = certify(lrnn, wanted, arithmetic, "proved", method="closure")
-        statistics |= {
-            "configurations": result.configurations,
-            "layer states": result.layer_states,
-        }
-        return Proved(name, statistics, "closure", certificate)
-    statistics["configurations"] = result.configurations
-    return Undecided(name, statistics, result.covered, result.reason)
+    def refuted_by_power(self, length: int, follower: Follower) -> Refuted:
+        """By a power of the only letter."""
+        level, c = self.lrnn.levels[0], self.target.letter_class[0]
+        a = level.action[c]
+        read = level.layer.readout[a, follower.layer.decode(follower.state[0])]
+        output = int(self.lrnn.output[level.next[c, read[int(level.reads != "previous")]]])
+        before = power(self.target.delta[0], self.target.initial, length - 1)
+        response, after = self.target.response, self.target.delta[0, before]
+        expected = int(response[0, before] if response.ndim == 2 else response[after])
+        if length <= FEW_LETTERS:
+            return self.refuted((0,) * length, output, expected)
+        word = Runs([(self.names((0,))[0], length)])
+        certificate = certify(self.lrnn, self.wanted, self.arithmetic, "refuted", runs=word.runs)
+        answers = self.symbols[output], self.symbols[expected]
+        return Refuted(str(self.arithmetic), {"length": length}, word, *answers, certificate)
+
+    def confused(self, found: Confused) -> Refuted:
+        """Two words that no decoder tells apart."""
+        word, other = self.names(found.word), self.names(found.other)
+        certificate = certify(
+            self.lrnn, self.wanted, self.arithmetic, "confused", words=(word, other)
+        )
+        answers = self.symbols[found.expected_other], self.symbols[found.expected]
+        statistics = {"length": len(word)}
+        return Refuted(str(self.arithmetic), statistics, word, *answers, certificate, other)
+
+    def undecided(self, covered: int, reason: str) -> Undecided:
+        """With what was covered."""
+        return Undecided(str(self.arithmetic), self.statistics, covered, reason)
+
+    def names(self, word: tuple[int, ...]) -> tuple[str, ...]:
+        """Letters of the target as letters of the LRNN."""
+        return tuple(self.lrnn.letters[self.representative[a]] for a in word)
 
 
-def _align(lrnn: LRNN, automaton: Automaton) -> Automaton:
+def holds_register_layers(arithmetic: Arithmetic) -> bool:
+    """Whether layers that permute or reset one-hot vectors are computed exactly."""
+    used = (-1, 0, 1) if arithmetic.factored else (0, 1)
+    formats = [form for form in (arithmetic.format, arithmetic.inner) if form]
+    return all(form.round(x) == x for form in formats for x in used)
+
+
+def power(row: NDArray[np.int32], state: int, times: int) -> int:
+    """The state after a letter, with this row of transitions, is read so many times."""
+    seen: dict[int, int] = {}
+    path: list[int] = []
+    while state not in seen:
+        seen[state] = len(path)
+        path.append(state)
+        state = int(row[state])
+    entry = seen[state]
+    if times < len(path):
+        return path[times]
+    return path[entry + (times - entry) % (len(path) - entry)]
+
+
+def align(lrnn: LRNN, automaton: Automaton) -> Automaton:
+    """The minimal automaton over the LRNN's letters.
+
+    Raises:
+        ValueError: if the letters or the kinds differ.
+    """
     if sorted(automaton.letters) != sorted(lrnn.letters):
         raise ValueError(
             f"The LRNN reads the letters {shown(lrnn.letters)}, "

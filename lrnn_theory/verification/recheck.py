@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
 from lrnn_theory.arithmetic import Arithmetic
 from lrnn_theory.lrnn import LRNN
 from lrnn_theory.verification import checker
 from lrnn_theory.verification.certificate import Certificate, describe
-from lrnn_theory.verification.verdict import Proved, Refuted
+from lrnn_theory.verification.verdict import Proved, Refuted, Runs
+
+FEW_LETTERS = 1_000_000
+"""Longest word that is written out letter by letter."""
 
 
 def check(
@@ -40,15 +44,23 @@ def check(
             f"not {type(certificate).__name__}."
         )
     claim = checker.check(certificate.data)
-    arithmetic = str(claim.arithmetic)
+    arithmetic = Arithmetic.parse(certificate.data["arithmetic"])
     if weights is not None and (
         list(weights.letters) != claim.letters
-        or weights.kind != claim.kind
-        or describe(weights, Arithmetic.parse(arithmetic)) != certificate.data["lrnn"]
+        or describe(weights, arithmetic) != certificate.data["lrnn"]
     ):
         raise ValueError("The certificate is about other weights than those given.")
-    if claim.claim == "refuted":
-        answered, expected = claim.replay()
-        statistics = {"length": len(claim.word)}
-        return Refuted(arithmetic, statistics, tuple(claim.word), answered, expected, certificate)
-    return Proved(arithmetic, {}, claim.method, certificate)
+    if claim.claim == "proved":
+        return Proved(str(arithmetic), {}, claim.method, certificate)
+    words = [certificate.data["word"]] if claim.claim == "refuted" else certificate.data["words"]
+    answers = [(answered, expected) for _, answered, expected in claim.ends]
+    if claim.claim == "confused" and answers[0][0] == answers[0][1]:
+        words, answers = words[::-1], answers[::-1]  # the one that is answered wrongly
+    word, *other = map(_letters, words)
+    statistics = {"length": len(word)}
+    return Refuted(str(arithmetic), statistics, word, *answers[0], certificate, *other)
+
+
+def _letters(runs: list[list[Any]]) -> Sequence[str]:
+    word = Runs((letter, count) for letter, count in runs)
+    return tuple(word) if len(word) <= FEW_LETTERS else word

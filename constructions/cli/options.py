@@ -1,0 +1,98 @@
+"""Arguments and options that several commands share, and their shell completion."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+# -------------------------------------------------------------------- completion
+
+
+def complete_source(incomplete: str) -> list[str]:
+    """Machines of the bestiary."""
+    from constructions.cli.source import machine_names
+
+    return [name for name in machine_names() if name.startswith(incomplete)]
+
+
+def complete_construction(incomplete: str) -> list[str]:
+    """Keys of constructions."""
+    from constructions import CONSTRUCTIONS
+
+    return [key for key in CONSTRUCTIONS if key.startswith(incomplete)]
+
+
+def complete_objective(incomplete: str) -> list[str]:
+    """Names of objectives."""
+    from constructions import OBJECTIVES
+
+    return [key for key in OBJECTIVES if key.startswith(incomplete)]
+
+
+def complete_arithmetic(incomplete: str) -> list[str]:
+    """Number formats."""
+    from lrnn_theory.arithmetic import FORMATS
+
+    return [name for name in ("exact", *FORMATS) if name.startswith(incomplete)]
+
+
+# -------------------------------------------------------------------- arguments
+
+# Every option has its name spelt out: typer 0.27 takes a lone metavar for the name.
+
+
+def positive(text: str) -> int:
+    """A positive integer from its digits."""
+    if not text.isdecimal() or int(text) == 0:
+        raise typer.BadParameter(f"expected a positive integer, not {text!r}.")
+    return int(text)
+
+
+Source = Annotated[
+    str,
+    typer.Argument(
+        metavar="SOURCE",
+        help="A regex; a .dot or .json file; or @NAME, such as @parity or '@mod(5)'.",
+        autocompletion=complete_source,
+        show_default=False,
+    ),
+]
+Weights = Annotated[str, typer.Argument(metavar="FILE", help="A weight file.", show_default=False)]
+Alphabet = Annotated[
+    str | None,
+    typer.Option(
+        "--alphabet",
+        metavar="LETTERS",
+        help="The letters of a regex; by default those that it names.",
+    ),
+]
+Sink = Annotated[
+    bool,
+    typer.Option("--sink", help="Send missing transitions of a .dot file to a rejecting state."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Write one JSON object.")]
+Device = Annotated[
+    str,
+    typer.Option(
+        "--device", metavar="DEVICE", help="cpu, cuda or cuda:N; auto takes a GPU if it can."
+    ),
+]
+ARITHMETIC_HELP = "Number format and rounding, such as bfloat16 or float32:each."
+Arithmetic = Annotated[
+    str,
+    typer.Option(
+        "--arithmetic", "-a", metavar="A", help=ARITHMETIC_HELP, autocompletion=complete_arithmetic
+    ),
+]
+Arithmetics = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--arithmetic",
+        "-a",
+        metavar="A",
+        help=f"{ARITHMETIC_HELP} Repeat it for several; float32 by default.",
+        autocompletion=complete_arithmetic,
+        show_default=False,
+    ),
+]

@@ -1,0 +1,11 @@
+"""The ideal cast on unary words, decided for all lengths; docs/ideal-cast.md has the proofs."""
+
+from lrnn_theory.ideal_cast.unary import (
+    EventualCast,
+    Unresolved,
+    cast_value,
+    eventual_cast,
+    eventual_power,
+)
+
+__all__ = ["EventualCast", "Unresolved", "cast_value", "eventual_cast", "eventual_power"]

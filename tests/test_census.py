@@ -1,0 +1,107 @@
+"""The census of small formats: cycles of rounding, replayed."""
+
+from fractions import Fraction
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lrnn_theory import Dense, Layer, census
+from lrnn_theory.arithmetic import Arithmetic
+from lrnn_theory.scanning.kernels import make_kernel, runs_natively
+
+
+def layer(matrix, b=(0, 0)):
+    a = np.array(matrix, object)[None]
+    n = a.shape[1]
+    zero = np.zeros((n, 1), int)
+    b = np.array(b[:n], object).reshape(1, n, 1)
+    return Layer(Dense(a), b, zero, (zero[None],), np.zeros((1, 1, 2), int), 1, 0)
+
+
+QUARTERS = [[Fraction(3, 4), Fraction(1, 4)], [Fraction(1, 4), Fraction(3, 4)]]
+
+
+@pytest.mark.parametrize(
+    ("arithmetic", "states", "periods"),
+    [
+        ("float8_e5m2:each", 61_009, {1: 35_973, 2: 25_036}),
+        ("float8_e5m2:once", 61_009, {1: 61_009}),  # positive semidefinite: no cycle
+        ("float8_e4m3:once", 64_009, {1: 64_009}),
+    ],
+)
+def test_positive_eigenvalues_cycle_if_every_operation_is_rounded(arithmetic, states, periods):
+    found = census(layer(QUARTERS), 0, arithmetic)
+    assert (found.states, found.periods) == (states, periods)
+    assert sum(periods.values()) + found.overflow == states
+
+
+def test_two_factors_cycle_even_if_rounded_once():
+    """Eigenvalues 0 and 1/4, and every 8-bit state ends in a cycle of length two."""
+    a = [[Fraction(5, 16), Fraction(-5, 16)], [Fraction(1, 16), Fraction(-1, 16)]]
+    found = census(layer(a, (0, Fraction(17, 32))), 0, "fixed8.0:once")
+    assert found.periods == {2: 65_536}
+    assert sorted(found.cycles[2]) == [(0, 0), (0, 1)]
+
+
+def test_a_nilpotent_matrix_cycles():
+    assert sorted(census(layer([[2, -4], [1, -2]]), 0, "{-1,0,1}").cycles[2]) == [(-1, -1), (1, 1)]
+
+
+numbers = st.fractions(-2, 2, max_denominator=8)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.lists(numbers, min_size=6, max_size=6),
+    st.sampled_from(["{-1,0,1}", "fixed3.0", "fixed3.1!wrap:each", "{-2,-1/2,0,1}:each"]),
+)
+def test_every_state_is_followed_to_its_cycle(entries, arithmetic):
+    a, b, c, d, *inputs = entries
+    one = layer([[a, b], [c, d]], inputs)
+    found = census(one, 0, arithmetic)
+    parsed = Arithmetic.parse(arithmetic)
+    kernel = make_kernel(one, parsed, torch.device("cpu"))
+    native = runs_natively(one, parsed)
+
+    @cache
+    def step(h):
+        x = np.array(list(map(Fraction, h)), object).reshape(1, 2, 1)
+        if native:
+            after = kernel.step(torch.tensor(x.astype(float)), torch.tensor([0]))
+        else:
+            after = kernel.step(x, np.array([0]))
+        return tuple(after.ravel().tolist())
+
+    values = parsed.format.numbers()
+    counts: dict[int, int] = {}
+    for h in [(x, y) for x in values for y in values]:
+        path = [h]
+        while (after := step(path[-1])) not in path:
+            path.append(after)
+        period = len(path) - path.index(after)
+        counts[period] = counts.get(period, 0) + 1
+    assert found.periods == counts
+    assert found.states == len(values) ** 2
+    for period, cycle in found.cycles.items():
+        assert len(cycle) == period
+        assert [step(h) for h in cycle] == [*cycle[1:], cycle[0]]
+
+
+def test_overflow_is_counted_apart():
+    found = census(layer([[2]]), 0, "float8_e5m2")
+    assert found.periods == {1: 1}  # only 0 stays
+    assert found.overflow == found.states - 1
+
+
+@pytest.mark.parametrize(
+    ("arithmetic", "message"),
+    [("exact", "rounds"), ("{0,1}:cast", "rounds"), ("float32", "65536"), ("bfloat16", "states"),
+     ("float8_e5m2@tree", "letter")],
+)  # fmt: skip
+def test_what_has_no_census(arithmetic, message):
+    with pytest.raises(ValueError, match=message):
+        census(layer(QUARTERS), 0, arithmetic)

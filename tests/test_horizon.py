@@ -1,0 +1,151 @@
+"""Horizons: exact on one letter, reproducible on random words, and the same by both engines."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from constructions import compile_dfa
+from lrnn_theory import Automaton, horizon, languages, scan
+from lrnn_theory.plots import plot_horizons
+from lrnn_theory.strategies import automata
+
+COARSE = ["bfloat16:once", "float8_e4m3", "float8_e5m2:each+fma", "fixed8.4", "fixed6.3:each"]
+
+
+def residues(m, steps=(1,)):
+    """Which residue modulo m: a Moore machine, so that every slip shows."""
+    delta = [[(i + s) % m for i in range(m)] for s in steps]
+    names = [str(i) for i in range(m)]
+    letters = "abc"[: len(steps)]
+    outputs = list(range(m))
+    return Automaton.from_table(delta, outputs=outputs, output_symbols=names, letters=letters)
+
+
+def first_error(lrnn, automaton, arithmetic, word):
+    """By the plain scan."""
+    tokens = torch.from_numpy(automaton.encode(word)[None])
+    said = [lrnn.output_symbols[i] for i in scan(lrnn, tokens, arithmetic)[0].tolist()]
+    wanted = [automaton.output_symbols[i] for i in automaton.transduce(tokens.numpy())[0]]
+    return next((t for t, (x, y) in enumerate(zip(said, wanted, strict=True), 1) if x != y), None)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.sampled_from(COARSE), st.integers(3, 9), st.lists(st.text("ab", max_size=60), min_size=1))
+def test_given_words_err_where_the_plain_scan_errs(arithmetic, m, words):
+    automaton = residues(m, (1, m - 1))
+    lrnn = compile_dfa(automaton, "rotation")
+    found = horizon(lrnn, automaton, arithmetic, words)
+    assert list(found.first) == [first_error(lrnn, automaton, arithmetic, w) for w in words]
+    for first, covered, word in zip(found.first, found.covered, words, strict=True):
+        assert covered == (len(word) if first is None else first - 1)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.sampled_from(COARSE), st.integers(3, 9))
+def test_unary_horizons_err_where_the_plain_scan_errs(arithmetic, m):
+    automaton = residues(m)
+    lrnn = compile_dfa(automaton, "rotation")
+    found = horizon(lrnn, automaton, arithmetic)
+    length = 300
+    slow = first_error(lrnn, automaton, arithmetic, "a" * length)
+    if found.never:
+        assert slow is None
+    elif slow is not None:
+        assert found.first == (slow,)
+    else:
+        assert found.first[0] > length
+
+
+@settings(max_examples=15, deadline=None)
+@given(automata(max_states=4), st.integers(0, 9))
+def test_what_is_proved_right_has_no_horizon(automaton, seed):
+    lrnn = compile_dfa(automaton)
+    found = horizon(lrnn, automaton, "bfloat16", "random", length=30, count=3, seed=seed)
+    assert found.first == (None,) * 3
+    assert found.covered == (30,) * 3
+    letter = automaton.letters[seed % automaton.n_letters]
+    assert horizon(lrnn, automaton, "bfloat16", letter=letter).never
+
+
+@pytest.mark.parametrize(
+    ("arithmetic", "m", "first"),
+    [("bfloat16:once", 7, 283), ("bfloat16:once", 60, 222), ("bfloat16:each", 100, 54),
+     ("bfloat16:each+factored", 100, 240), ("float8_e4m3", 100, 4), ("float16:each", 100, None),
+     ("float32", 7, None), ("bfloat16:each", 60, None)],
+)  # fmt: skip
+def test_known_horizons(arithmetic, m, first):
+    """Nearest stored codeword, one letter repeated."""
+    automaton = residues(m)
+    found = horizon(compile_dfa(automaton, "rotation"), automaton, arithmetic)
+    assert found.first == (first,)
+    assert found.never is (first is None)
+
+
+def test_random_words_are_reproducible_and_differ_by_seed():
+    automaton = residues(60, (1, 59))
+    lrnn = compile_dfa(automaton, "rotation")
+    runs = [
+        horizon(lrnn, automaton, "bfloat16:each", "random", count=5, length=100_000, seed=s)
+        for s in (0, 0, 1)
+    ]
+    assert runs[0] == runs[1] != runs[2]
+    assert len(set(runs[0].first)) > 1
+    assert runs[0].minimum == min(runs[0].first)
+    assert runs[0].median == sorted(runs[0].first)[2]
+    assert json.loads(json.dumps(runs[0].to_dict()))["median"] == runs[0].median
+
+
+def test_networks_of_several_layers_are_followed_too():
+    automaton = languages.BESTIARY["iso_date"]()
+    lrnn = compile_dfa(automaton)
+    assert len(lrnn.levels) > 1
+    words = ["2024-02-29", "", "x" if "x" in automaton.letters else "9999"]
+    assert horizon(lrnn, automaton, "float16", words).first == (None,) * 3
+    other = compile_dfa(Automaton.from_regex("0*", automaton.letters))
+    found = horizon(other, automaton, "float16", words)
+    assert found.first == (len("2024-02-29"), None, None) or found.first[0] is not None
+
+
+def test_misuse():
+    automaton = residues(3)
+    lrnn = compile_dfa(automaton)
+    for options, message in [
+        ({"words": "all"}, "words"), ({"letter": "z"}, "letter"), ({"length": 0}, "length"),
+        ({"words": "random", "count": 0}, "count"), ({"words": ["az"]}, "letter"),
+    ]:  # fmt: skip
+        with pytest.raises(ValueError, match=message):
+            horizon(lrnn, automaton, **options)
+
+
+def test_plots(tmp_path):
+    automaton = residues(7, (1, 6))
+    lrnn = compile_dfa(automaton, "rotation")
+    found = [
+        horizon(lrnn, automaton, a, "random", count=4, length=2000)
+        for a in ("bfloat16:each", "float16", "float8_e4m3")
+    ]
+    for suffix in ("svg", "pdf", "png"):
+        plot_horizons(found, tmp_path / f"a.{suffix}")
+        plot_horizons(found, tmp_path / f"b.{suffix}")
+    assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+    with pytest.raises(ValueError, match="svg"):
+        plot_horizons(found, tmp_path / "a.gif")
+    with pytest.raises(ValueError, match="empty"):
+        plot_horizons([], tmp_path / "a.svg")
+    assert len(list(tmp_path.iterdir())) == 6  # nothing half-written
+
+
+def test_survival_is_monotone_in_the_data():
+    """A sanity check of the reference itself: a longer prefix never errs earlier."""
+    automaton = residues(9, (1, 8))
+    lrnn = compile_dfa(automaton, "rotation")
+    rng = np.random.default_rng(0)
+    word = "".join("ab"[i] for i in rng.integers(2, size=400))
+    full = horizon(lrnn, automaton, "float8_e4m3", [word]).first[0]
+    assert full is not None
+    assert horizon(lrnn, automaton, "float8_e4m3", [word[: full - 1]]).first == (None,)
+    assert horizon(lrnn, automaton, "float8_e4m3", [word[:full]]).first == (full,)

@@ -1,0 +1,100 @@
+"""Verdicts in every order of evaluation: proved once for all orders, or order by order."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from constructions import compile_dfa
+from lrnn_theory import Automaton, Proved, Refuted, Undecided, check, languages, scan, verify
+from lrnn_theory.arithmetic import Arithmetic
+from lrnn_theory.exactness import computes_exactly
+from lrnn_theory.strategies import automata
+
+THREE = Automaton.from_table([[1, 2, 0]], accepting=[True, False, False], letters="1")
+
+
+def rotation(m):
+    delta = [[(i + 1) % m for i in range(m)]]
+    automaton = Automaton.from_table(delta, accepting=[i == 0 for i in range(m)], letters="1")
+    return compile_dfa(automaton, "rotation"), automaton
+
+
+@pytest.mark.parametrize("order", ["@chunk:1", "@chunk:7", "@chunk", "@tree"])
+@pytest.mark.parametrize(
+    "form", ["float32", "bfloat16", "float8_e4m3", "fixed8.0", "{-4,-3,-2,-1,0,1,2,3,4}"]
+)
+def test_integer_layers_are_right_in_every_order(order, form):
+    """S5 by integer reflections, in eight bits: nothing is rounded, so no order matters."""
+    automaton = languages.symmetric_group(5)
+    lrnn = compile_dfa(automaton)
+    assert computes_exactly(lrnn, Arithmetic.parse(form + order))
+    verdict = verify(lrnn, automaton, form + order)
+    assert isinstance(verdict, Proved)
+    assert verdict.certificate.data["bracketing"] == "exact"
+
+
+@pytest.mark.parametrize("form", ["float32", "float16:each"])
+def test_a_closed_set_of_rounded_products_covers_every_order(form):
+    """The rotation by a third of a turn closes under rounded products in float32 only."""
+    lrnn, automaton = rotation(3)
+    verdict = verify(lrnn, automaton, f"{form}@tree")
+    if form == "float32":
+        assert isinstance(verdict, Proved)
+        assert verdict.certificate.data["bracketing"] == "order-free"
+        assert isinstance(check(verdict.certificate), Proved)
+        assert isinstance(verify(lrnn, automaton, f"{form}@chunk:5"), Proved)
+    else:
+        assert not isinstance(verdict, Proved)
+
+
+@pytest.mark.parametrize(
+    ("arithmetic", "length"), [("bfloat16@tree", 720), ("bfloat16:each@tree", 963)]
+)
+def test_a_tree_errs_where_letter_after_letter_never_does(arithmetic, length):
+    lrnn, automaton = rotation(3)
+    assert isinstance(verify(lrnn, automaton, arithmetic.partition("@")[0]), Proved)
+    verdict = verify(lrnn, automaton, arithmetic)
+    assert isinstance(verdict, Refuted)
+    assert len(verdict.word) == length
+    word = torch.zeros(1, length, dtype=torch.long)
+    outputs = scan(lrnn, word, arithmetic)[0].tolist()
+    wanted = [int(t % 3 == 0) for t in range(1, length + 1)]
+    assert outputs[:-1] == wanted[:-1]
+    assert outputs[-1] != wanted[-1]
+
+
+def test_chunks_are_a_finite_machine():
+    """A closure decides; chunks of one letter are letter after letter; words replay in the scan."""
+    lrnn, automaton = rotation(5)
+    verdicts = {c: verify(lrnn, automaton, f"bfloat16:each@chunk:{c}") for c in (1, 2, 4)}
+    sequential = verify(lrnn, automaton, "bfloat16:each")
+    assert type(verdicts[1]) is type(sequential)
+    for c, verdict in verdicts.items():
+        if isinstance(verdict, Refuted):
+            word = torch.zeros(1, len(verdict.word), dtype=torch.long)
+            outputs = scan(lrnn, word, f"bfloat16:each@chunk:{c}")[0].tolist()
+            assert outputs[-1] != int(len(verdict.word) % 5 == 0)
+        else:
+            assert isinstance(verdict, Proved)
+
+
+@settings(max_examples=40)
+@given(automata(max_states=4), st.sampled_from(["@chunk:2", "@chunk:5", "@tree"]), st.data())
+def test_scans_in_an_order_agree_where_nothing_is_rounded(automaton, order, data):
+    lrnn = compile_dfa(automaton)
+    tokens = data.draw(
+        st.lists(st.integers(0, automaton.n_letters - 1), min_size=1, max_size=9).map(lambda w: [w])
+    )
+    form = data.draw(st.sampled_from(["bfloat16", "float8_e5m2:once", "fixed8.0", "{-1,0,1,2}"]))
+    plain = scan(lrnn, tokens, "exact")
+    assert torch.equal(scan(lrnn, tokens, form + order), plain)
+    assert np.array_equal(plain.numpy(), automaton.transduce(np.array(tokens)))
+
+
+def test_a_tree_that_cannot_be_decided_says_what_was_covered():
+    lrnn, automaton = rotation(60)
+    verdict = verify(lrnn, automaton, "float32@tree", budget=50)
+    assert isinstance(verdict, Undecided)
+    assert verdict.covered >= 40
