@@ -1,6 +1,6 @@
 """Thousands of random and mutated LRNNs: every verdict against two independent replays.
 
-    python benchmarks/soundness.py [--count 20000] [--forgeries 1000] [--workers N] [--write FILE]
+    python benchmarks/soundness.py [--start 0] [--count 20000] [--forgeries 1000] [--workers N] [--write FILE]
 
 A case is a network (a random layer, or a compiled machine with one change), an automaton and an
 arithmetic.  `verify` decides.  A proof is replayed on 10^6 random letters by the checker's own
@@ -15,10 +15,11 @@ import copy
 import json
 import platform
 import random
+import signal
 import sys
 import time
 from collections import Counter
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from fractions import Fraction
 from pathlib import Path
 
@@ -176,6 +177,27 @@ def run(seed, forge):
     return out
 
 
+def run_all(seeds, every):
+    """Cases one after the other; one that takes more than a minute is given up."""
+    out = []
+    for seed in seeds:
+        signal.signal(signal.SIGALRM, give_up)
+        signal.alarm(60)
+        try:
+            out.append(run(seed, seed % every == 0))
+        except TimeoutError:
+            slow = {"seed": seed, "arithmetic": draw_case(seed)[3], "verdict": "too slow"}
+            out.append({**slow, "faults": [], "forgeries": []})
+        finally:
+            signal.alarm(0)
+    return out
+
+
+def give_up(*_):
+    """The minute is over."""
+    raise TimeoutError
+
+
 def accepted(raw):
     """The claim that the checker proves from bytes, or None."""
     try:
@@ -247,6 +269,7 @@ def main():
     """Run all cases; a table, and exit code 1 if anything is wrong."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=20_000)
+    parser.add_argument("--start", type=int, default=0)
     parser.add_argument("--forgeries", type=int, default=1_000)
     parser.add_argument("--workers", type=int, default=None)
     parser.add_argument("--write")
@@ -254,28 +277,32 @@ def main():
     start = time.perf_counter()
     verdicts, methods, forgeries, faults = Counter(), Counter(), Counter(), []
     every = max(1, arguments.count // max(1, 2 * arguments.forgeries))
+    seeds = range(arguments.start, arguments.start + arguments.count)
+    done = 0
     with ProcessPoolExecutor(arguments.workers) as pool:
-        flags = [seed % every == 0 for seed in range(arguments.count)]
-        for done, out in enumerate(pool.map(run, range(arguments.count), flags, chunksize=20), 1):
-            kind = Arithmetic.parse(out["arithmetic"]).semantics
-            verdicts[kind, out["verdict"]] += 1
-            methods[out.get("method", "-")] += 1
-            forgeries.update(out["forgeries"])
-            if out["faults"] or "FALSE" in out["forgeries"]:
-                faults.append(out)
-                print(json.dumps(out), file=sys.stderr, flush=True)
+        jobs = [pool.submit(run_all, seeds[i : i + 20], every) for i in range(0, len(seeds), 20)]
+        for job in as_completed(jobs):
+            for out in job.result():
+                kind = Arithmetic.parse(out["arithmetic"]).semantics
+                verdicts[kind, out["verdict"]] += 1
+                methods[out.get("method", "-")] += 1
+                forgeries.update(out["forgeries"])
+                done += 1
+                if out["faults"] or "FALSE" in out["forgeries"]:
+                    faults.append(out)
+                    print(json.dumps(out), file=sys.stderr, flush=True)
             if done % 500 == 0:
                 print(f"{done} cases, {len(faults)} faults", file=sys.stderr, flush=True)
-    names = ["Proved", "Refuted", "Undecided", "refused"]
+    names = ["Proved", "Refuted", "Undecided", "refused", "too slow"]
     lines = [
         "# Soundness",
         "",
-        f"Made by `python benchmarks/soundness.py --count {arguments.count} --forgeries "
-        f"{arguments.forgeries}` on {platform.machine()}, {arguments.workers or 'all'} processes, "
+        f"Made by `python benchmarks/soundness.py --start {arguments.start} --count {arguments.count} "
+        f"--forgeries {arguments.forgeries}` on {platform.machine()}, {arguments.workers or 'all'} processes, "
         f"{time.perf_counter() - start:.0f} s. **{len(faults)} faults.**",
         "",
         "| semantics | " + " | ".join(names) + " |",
-        "|---" * 5 + "|",
+        "|---" * 6 + "|",
     ]
     lines += [
         f"| {kind} | " + " | ".join(str(verdicts[kind, v]) for v in names) + " |"

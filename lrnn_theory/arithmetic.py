@@ -156,17 +156,18 @@ class Arithmetic:
         Doubles have 53 bits: a product of numbers of p and q bits is exact if p + q <= 53, and
         rounding a sum of p-bit floats twice is harmless if 53 >= 2 p + 2.
         """
-        form, inner = self.format, self.inner or self.format
-        if form is None or inner is None or self.semantics == "cast":
+        form, inner, once = self.format, self.inner or self.format, self.semantics == "once"
+        if isinstance(form, Float) and self.semantics != "cast":
+            if once:
+                return form.precision <= 24 and not self.factored
+            return isinstance(inner, Float) and (inner.precision <= 24 or not self.fma)
+        if not _is_short(form, 25) or self.semantics == "cast":
             return False
-        if self.semantics == "once":  # sums of many products of fixed point must fit, to wrap
-            few = _bits(form) <= (24 if isinstance(form, Float) else 18)
-            return few and not self.factored
-        if _bits(form) + _bits(inner) <= 53 and _bits(inner) <= 25:
-            return True
-        if isinstance(inner, Float) and inner.name == "float64":
-            return _bits(form) <= 53 and not self.fma
-        return isinstance(inner, Fixed) and _bits(form) + _bits(inner) <= 52
+        if once:  # the sum of many products must fit, to be wrapped
+            return _is_short(form, 18) and not self.factored
+        if isinstance(inner, Float):  # a weight of 24 bits is added to what has fewer
+            return inner.precision == 24 or (inner.precision == 53 and not self.fma)
+        return _is_short(inner, 26)
 
     def round(self, x: Exact) -> Exact | Number:
         """A number of a state (of H_0, of a codeword) as this arithmetic stores it."""
@@ -204,13 +205,9 @@ def _accumulator(form: Format, semantics: str, names: list[str]) -> Format | Non
     return accumulator
 
 
-def _bits(form: Format) -> int:
-    """Bits of a number that doubles can carry; else many."""
-    if isinstance(form, Float):
-        return form.precision
-    if isinstance(form, Fixed) and 0 <= form.fraction <= 26:
-        return form.width
-    return 10_000
+def _is_short(form: Format | None, width: int) -> bool:
+    """Whether a format is fixed point of so many bits, with a point where doubles add exactly."""
+    return isinstance(form, Fixed) and form.width <= width and 0 <= form.fraction <= 26
 
 
 EXACT = Arithmetic(None, "exact")

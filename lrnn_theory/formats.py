@@ -199,7 +199,7 @@ class Float(Format):
         unit = self._unit(x)
         value = unit * round(x / unit)  # round() of a Fraction: ties to even
         if abs(value) > self.max_value:
-            return self._special(math.copysign(math.inf, x))
+            return self._special(math.inf if x > 0 else -math.inf)
         return float(value)
 
     def _cast(self, x: Fraction) -> float:

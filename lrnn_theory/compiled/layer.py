@@ -105,6 +105,7 @@ class CompiledLayer:
     """A layer in a rounding arithmetic, letter after letter.
 
     Attributes:
+        shape: of a state, (n, d).
         program: the step.
         reader: the decoder.
 
