@@ -1,6 +1,7 @@
 """Thousands of random and mutated LRNNs: every verdict against two independent replays.
 
-    python benchmarks/soundness.py [--start 0] [--count 20000] [--forgeries 1000] [--workers N] [--write FILE]
+    python benchmarks/soundness.py [--start 0] [--count 20000] [--forgeries 1000] [--workers N]
+        [--write FILE]
 
 A case is a network (a random layer, or a compiled machine with one change), an automaton and an
 arithmetic.  `verify` decides.  A proof is replayed on 10^6 random letters by the checker's own
@@ -297,9 +298,10 @@ def main():
     lines = [
         "# Soundness",
         "",
-        f"Made by `python benchmarks/soundness.py --start {arguments.start} --count {arguments.count} "
-        f"--forgeries {arguments.forgeries}` on {platform.machine()}, {arguments.workers or 'all'} processes, "
-        f"{time.perf_counter() - start:.0f} s. **{len(faults)} faults.**",
+        f"Made by `python benchmarks/soundness.py --start {arguments.start} "
+        f"--count {arguments.count} --forgeries {arguments.forgeries}` on {platform.machine()}, "
+        f"{arguments.workers or 'all'} processes, {time.perf_counter() - start:.0f} s. "
+        f"**{len(faults)} faults.**",
         "",
         "| semantics | " + " | ".join(names) + " |",
         "|---" * 6 + "|",
