@@ -262,3 +262,15 @@ def test_exact_sums_are_rounded_once(values, name):
 )  # fmt: skip
 def test_which_formats_hold_which(big, small, inside):
     assert parse_format(big).contains(parse_format(small)) is inside
+
+
+@pytest.mark.parametrize(
+    ("text", "native"),
+    [("float32", True), ("float64", True), ("float64:each+fma", False), ("float64:once", False),
+     ("bfloat16:wide+fma", True), ("float32:once+factored", False), ("fixed8.4", True),
+     ("fixed8.0!wrap:wide+acc=fixed44.0", False), ("fixed8.4:wide+acc=tf32", False),
+     ("fixed20.2", False), ("fixed8.-1", False), ("{0,1}", False), ("float32:cast", False)],
+)  # fmt: skip
+def test_which_arithmetics_doubles_emulate(text, native):
+    """A 24-bit weight times 127, plus a half less a bit, has more bits than a double."""
+    assert Arithmetic.parse(text).is_native is native
