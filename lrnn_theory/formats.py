@@ -382,7 +382,7 @@ def parse_format(text: str) -> Format:
         ValueError: if there is no such format.
     """
     name, _, overflow = text.partition("!")
-    form: Format
+    form: Float | Fixed | FiniteSet
     if name in FORMATS:
         form = FORMATS[name]
     elif match := _FIXED.fullmatch(name):
@@ -408,5 +408,5 @@ def parse_format(text: str) -> Format:
                 f"Overflow of {name[:80]} must be one of {', '.join(form.overflows)}, "
                 f"not {overflow!r}."
             )
-        form = replace(form, overflow=overflow)  # type: ignore[type-var]
+        form = replace(form, overflow=overflow)
     return form

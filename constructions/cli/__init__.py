@@ -235,14 +235,13 @@ def verify_weights(
             parser=positive,
         ),
     ] = None,
-    decoder: Annotated[
-        str,
+    any_decoder: Annotated[
+        bool,
         typer.Option(
-            "--decoder",
-            metavar="D",
-            help="own, or any: can any function of state and last letter answer right?",
+            "--any-decoder",
+            help="Ask whether any function of state and last letter can answer right.",
         ),
-    ] = "own",
+    ] = False,
     device: Device = "cpu",
     sink: Sink = False,
     as_json: Json = False,
@@ -270,7 +269,7 @@ def verify_weights(
                 lrnn,
                 automaton,
                 name,
-                decoder=decoder,  # type: ignore[arg-type]  # checked there
+                decoder="any" if any_decoder else "own",
                 budget=budget,
                 progress=update,
                 device=place,

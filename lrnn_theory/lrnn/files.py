@@ -110,13 +110,16 @@ def _from_template(metadata: dict[str, str], tensors: storage.Tensors) -> LRNN:
     layer = replace(layer, initial=start)
     answers = np.broadcast_to(outputs, (len(letters), k))
     kind = metadata.get("kind", "dfa" if symbols == ("0", "1") else "moore")
+    if kind not in ("dfa", "moore", "mealy"):
+        raise ValueError(f"metadata 'kind' must be dfa, moore or mealy, not {kind!r}")
+    empty = -1 if kind == "mealy" else answers[0, start]
     return LRNN(
         letters=letters,
         letter_class=np.arange(len(letters)),
         heads=((Level(layer, np.arange(len(letters)), answers, "current"),),),
         output=np.arange(len(symbols)),
-        empty_output=int(metadata.get("empty_output") or answers[0, start]),
-        kind=kind,  # type: ignore[arg-type]  # checked there
+        empty_output=int(metadata.get("empty_output") or empty),
+        kind=kind,
         output_symbols=symbols,
     )
 

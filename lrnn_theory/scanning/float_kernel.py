@@ -85,12 +85,14 @@ class FloatKernel:
             self.values = torch.cat([self.values, values])
             return
         new = self._factors(stored.factors, layer.n)
-        shape = [max(a, b) for a, b in zip(self.factors[0].shape, new[0].shape, strict=True)]
-        padding = (layer.n, 0, 0)
-        self.factors = tuple(  # type: ignore[assignment]
-            torch.cat([_padded(x, shape, p), _padded(y, shape, p)])
-            for x, y, p in zip(self.factors, new, padding, strict=True)
-        )
+        old = self.factors
+        shape = [max(a, b) for a, b in zip(old[0].shape, new[0].shape, strict=True)]
+
+        def joined(part: int, padding: int) -> Tensor:
+            pair = old[part], new[part]
+            return torch.cat([_padded(x, shape, padding) for x in pair])
+
+        self.factors = joined(0, layer.n), joined(1, 0), joined(2, 0)
 
     # ---------------------------------------------------------------- operations
 

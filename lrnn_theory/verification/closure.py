@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, overload
+from typing import Literal
 
 import torch
 
@@ -89,32 +89,6 @@ class Stopped:
     covered: int
     configurations: int
     reason: str
-
-
-@overload
-def close(
-    lrnn: LRNN,
-    target: Target,
-    arithmetic: Arithmetic,
-    budget: Budget,
-    progress: Callable[[int], None] | None = None,
-    *,
-    device: torch.device | str | None = None,
-    decoder: Literal["own"] = "own",
-) -> Closed | Wrong | Stopped: ...
-
-
-@overload
-def close(
-    lrnn: LRNN,
-    target: Target,
-    arithmetic: Arithmetic,
-    budget: Budget,
-    progress: Callable[[int], None] | None = None,
-    *,
-    device: torch.device | str | None = None,
-    decoder: Literal["any"],
-) -> Closed | Confused | Stopped: ...
 
 
 def close(
