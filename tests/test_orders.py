@@ -7,8 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from constructions import compile_dfa
+from constructions.regular_language import wire
 from lrnn_theory import Automaton, Proved, Refuted, Undecided, check, languages, scan, verify
 from lrnn_theory.arithmetic import Arithmetic
+from lrnn_theory.cascade import Budget as CascadeBudget
+from lrnn_theory.cascade import decompose
 from lrnn_theory.exactness import computes_exactly
 from lrnn_theory.strategies import automata
 
@@ -98,3 +101,24 @@ def test_a_tree_that_cannot_be_decided_says_what_was_covered():
     verdict = verify(lrnn, automaton, "float32@tree", budget=50)
     assert isinstance(verdict, Undecided)
     assert verdict.covered >= 40
+
+
+def test_a_tail_needs_the_numbers_that_it_computes_with():
+    """0 and 1 in dense rows; factors of swaps compute with -1 too."""
+    automaton = languages.random_automaton(10, seed=2)
+    lrnn = wire(decompose(automaton, budget=CascadeBudget(contexts=40)), shifted=False)
+    assert lrnn.tail is not None
+    for arithmetic, kind in [
+        ("fixed8.8", Undecided),  # ends below 1
+        ("{0,1}", Proved),
+        ("{-1,0,1}:each", Proved),
+        ("bfloat16:each+factored", Proved),
+    ]:
+        verdict = verify(lrnn, automaton, arithmetic)
+        assert isinstance(verdict, kind), arithmetic
+        if kind is Proved:
+            assert isinstance(check(verdict.certificate), Proved)
+    tokens = np.random.default_rng(0).integers(automaton.n_letters, size=(5, 60))
+    wanted = automaton.transduce(tokens)
+    for arithmetic in ("bfloat16:each+factored", "{-1,0,1}:each"):
+        assert np.array_equal(scan(lrnn, tokens, arithmetic).numpy(), wanted)

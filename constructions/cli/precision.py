@@ -42,9 +42,7 @@ def find_horizon(
         int | None,
         typer.Option("--length", metavar="N", help="How far to go.", parser=positive),
     ] = None,
-    count: Annotated[
-        int, typer.Option("--count", metavar="N", help="Random words.", parser=positive)
-    ] = 25,
+    count: Annotated[int, typer.Option("--count", metavar="N", help="Random words.", min=1)] = 25,
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of random words.", min=0)] = 0,
     plot: Annotated[
         Path | None,
