@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lrnn_theory.arithmetic import Arithmetic
     from lrnn_theory.automaton import Automaton
+    from lrnn_theory.dispatch import scan
     from lrnn_theory.lrnn import LRNN, Layer, Level
     from lrnn_theory.profile import Profile, analyze
-    from lrnn_theory.scanning import ScanState, scan
+    from lrnn_theory.scanning import ScanState
     from lrnn_theory.transition import Dense, Diagonal, Householder
     from lrnn_theory.verification import (
         Budget,
@@ -51,7 +52,7 @@ _HOME = {
     "check": "verification",
     "extract": "verification",
     "horizon": "verification",
-    "scan": "scanning",
+    "scan": "dispatch",
     "verify": "verification",
 }
 

@@ -14,8 +14,8 @@ from constructions.cli import display
 from constructions.cli.device import device_text, one_thread, pick_device
 from lrnn_theory import languages
 from lrnn_theory.automaton import Automaton
+from lrnn_theory.dispatch import scan
 from lrnn_theory.lrnn import LRNN
-from lrnn_theory.scanning import scan
 from lrnn_theory.verification import Proved, Verdict, check, verify
 
 if TYPE_CHECKING:

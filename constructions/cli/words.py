@@ -63,7 +63,7 @@ def answer(
 
     The first one, for the empty prefix, is -1 in a Mealy machine.
     """
-    from lrnn_theory.scanning import scan
+    from lrnn_theory.dispatch import scan
 
     answers = [np.empty(0, np.int64)] * len(words)
     done = 0

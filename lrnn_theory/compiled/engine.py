@@ -455,6 +455,36 @@ def walk(
 
 
 @_entry
+def read_level(
+    p: Any,
+    reader: Any,
+    action: Any,
+    follow: Any,
+    guess: Any,
+    state: Any,
+    contexts: Any,
+    lengths: Any,
+    silent: bool,
+) -> None:
+    """Read words of contexts, and put in the place of each the one that it leads to below.
+
+    `guess` holds the codeword last seen after an action on one.  A silent level does so at the end
+    of each word only.
+    """
+    for k in range(len(contexts)):
+        h, last, codeword = state[k], lengths[k] - 1, 0
+        for t in range(lengths[k]):
+            c = np.int64(contexts[k, t])
+            a = action[c]
+            step(p, a, h)
+            if not silent or t == last:
+                found = _read(reader, guess[a, codeword], h)
+                guess[a, codeword] = found
+                codeword = found
+                contexts[k, t] = follow[c, found]
+
+
+@_entry
 def meet(
     p: Any, action: int, succ: Any, ahead: Any, behind: Any, at: Any, lead: int, count: int
 ) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -122,70 +122,27 @@ def _freeze(running: Any, new: ScanState, old: ScanState) -> ScanState:
     )
 
 
-def scan(
-    lrnn: LRNN,
-    tokens: Any,
-    arithmetic: str | Arithmetic = "float32",
-    *,
-    initial: ScanState | None = None,
-    lengths: Any = None,
-    outputs: Literal["all", "last"] = "all",
-    device: torch.device | str | None = None,
-    return_state: bool = False,
-) -> Any:
-    """Run an LRNN on a batch of words, one letter at a time.
+def read(
+    machine: Machine,
+    rows: torch.Tensor,
+    ends: torch.Tensor | None,
+    state: ScanState,
+    every: bool,
+) -> tuple[torch.Tensor, ScanState]:
+    """Read words letter after letter.
 
     Args:
-        lrnn: the network.
-        tokens: letter indices, an integer tensor or array of shape (batch, time).
-        arithmetic: the format and rounding semantics, such as "bfloat16"; see
-            `lrnn_theory.arithmetic`.
-        initial: a state to continue from (streaming), as returned with `return_state`.
-        lengths: the length of every word, (batch,); the rest of its row is ignored.
-        outputs: "all" for the output after every letter, "last" for the one after each word.
-        device: where to compute; by default where `tokens` lies.
-        return_state: also return the state reached.
+        machine: the LRNN.
+        rows: (time, batch), letter indices on the machine's device.
+        ends: (batch,), the length of every word, or None if all end with the last row.
+        state: where the words start.
+        every: whether to return all outputs, or the last ones.
 
     Returns:
-        Output indices, int64: (batch, time), with -1 past the end of a word, or (batch,).
-        Acceptance is 0 or 1; otherwise indices into `lrnn.output_symbols`.  With `return_state`,
-        a pair (outputs, ScanState).
-
-    Raises:
-        ValueError: if a token is no letter index, a length is out of range, or shapes disagree.
-        TypeError: if the tokens are not integers.
-
-    Example:
-        >>> from constructions import compile_dfa
-        >>> scan(compile_dfa("(0|10*1)*"), [[1, 0, 1]]).tolist()
-        [[0, 0, 1]]
+        The outputs, (batch, time) with -1 past the end of a word, or (batch,), and the state.
     """
-    tokens = torch.as_tensor(tokens)
-    if tokens.dtype.is_floating_point or tokens.dtype.is_complex or tokens.dtype == torch.bool:
-        if tokens.numel():
-            raise TypeError(f"Argument 'tokens' must hold integers, not {tokens.dtype}.")
-        tokens = tokens.long()
-    if tokens.ndim != 2:
-        raise ValueError(
-            f"Argument 'tokens' must have shape (batch, time), not {tuple(tokens.shape)}."
-        )
-    if outputs not in ("all", "last"):
-        raise ValueError(f"Argument 'outputs' must be 'all' or 'last', not {outputs!r}.")
-    place = tokens.device if device is None else torch.device(device)
-    batch, time = tokens.shape
-    ends = _lengths(lengths, batch, time, place)
-    valid = tokens if ends is None else tokens[torch.arange(time) < ends.cpu()[:, None]].cpu()
-    if valid.numel() and not 0 <= int(valid.min()) <= int(valid.max()) < len(lrnn.letters):
-        raise ValueError(
-            f"Argument 'tokens' must hold letter indices in 0..{len(lrnn.letters) - 1}, "
-            f"not {int(valid.min())}..{int(valid.max())}."
-        )
-    machine = Machine(lrnn, arithmetic, place)
-    state = initial if initial is not None else machine.start(batch)
-    if len(state.output) != batch or len(state.hidden) != len(lrnn.widths):
-        raise ValueError("Argument 'initial' must come from the same LRNN and the same batch size.")
-    rows = tokens.to(place).long().clamp(0, len(lrnn.letters) - 1).T
-    collected = torch.full((batch, time), -1, device=place) if outputs == "all" else None
+    time, batch = rows.shape
+    collected = torch.full((batch, time), -1, device=machine.device) if every else None
     with torch.no_grad():
         for t in range(time):
             letters = rows[t].cpu().numpy() if machine.on_host else rows[t]
@@ -198,16 +155,4 @@ def scan(
             elif collected is not None:
                 collected[:, t] = new.output
             state = new
-    result = state.output.clone() if collected is None else collected
-    return (result, state) if return_state else result
-
-
-def _lengths(lengths: Any, batch: int, time: int, device: torch.device) -> torch.Tensor | None:
-    if lengths is None:
-        return None
-    ends = torch.as_tensor(lengths, device=device)
-    if ends.shape != (batch,) or ends.dtype.is_floating_point:
-        raise ValueError(f"Argument 'lengths' must hold {batch} integers.")
-    if batch and not 0 <= int(ends.min()) <= int(ends.max()) <= time:
-        raise ValueError(f"Argument 'lengths' must be in 0..{time}.")
-    return ends
+    return (state.output.clone() if collected is None else collected), state

@@ -15,8 +15,8 @@ import numpy as np
 
 from lrnn_theory.arithmetic import Arithmetic
 from lrnn_theory.automaton import Automaton
+from lrnn_theory.dispatch import scan
 from lrnn_theory.lrnn import LRNN
-from lrnn_theory.scanning import scan
 from lrnn_theory.verification.closure import Budget
 from lrnn_theory.verification.equivalence import verify
 from lrnn_theory.verification.verdict import Proved, Refuted

@@ -1,0 +1,225 @@
+"""Packed networks in compiled code: states stay in machine words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit, types
+from numba.extending import intrinsic
+from numpy.typing import NDArray
+
+from lrnn_theory.packing import Packed, PackedLevel
+
+_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False, "cache": True}
+_AT_ONCE = 16
+"""Words that a thread reads side by side in a cascade."""
+_SPECIALISED = 12
+"""Largest number of entries of a layer for which a loop of its own is compiled."""
+
+
+class Tables(NamedTuple):
+    """The tables of all levels, one after another; a context is numbered through all of them.
+
+    Attributes:
+        sizes: (levels, 2), n, and where the hash table of a level starts.
+        binary: (levels,), whether states hold 0 and 1 only.
+        words: (levels, 5), `support`, `multiplier`, `shift`, `width` and the mask of an entry.
+        constant: (contexts,), what a step adds.
+        column: (contexts,), where the columns of the context's action start.
+        columns: packed columns, n an action.
+        row: (contexts,), where a context's row of `follow` starts.
+        follow: the context that a codeword leads to; after the last level, the output.
+        codeword: hash tables.
+    """
+
+    sizes: NDArray[np.int64]
+    binary: NDArray[np.bool_]
+    words: NDArray[np.uint64]
+    constant: NDArray[np.uint64]
+    column: NDArray[np.int64]
+    columns: NDArray[np.uint64]
+    row: NDArray[np.int64]
+    follow: NDArray[np.int32]
+    codeword: NDArray[np.int32]
+
+
+class PackedChain:
+    """A packed network in compiled code."""
+
+    def __init__(self, packed: Packed) -> None:
+        self.levels = packed.levels
+        self._tables = _tables(packed.levels)
+        first = packed.levels[0]
+        alone = len(packed.levels) == 1 and first.n <= _SPECIALISED
+        self._read_last = _single(first.n, first.width) if alone else read
+
+    def enter(self, hidden: Sequence[Any]) -> list[NDArray[np.uint64]]:
+        """The states of a batch as words, (batch, levels).
+
+        Raises:
+            NotPackedError: if the network is never in such a state.
+        """
+        pairs = zip(self.levels, hidden, strict=True)
+        words = [level.pack(np.asarray(h)[:, :, 0]) for level, h in pairs]
+        return [np.stack(words, axis=1).astype(np.uint64)]
+
+    def leave(self, state: list[NDArray[np.uint64]]) -> list[NDArray[np.int64]]:
+        """The states of every level, (batch, n, 1)."""
+        columns = state[0].T
+        return [v.unpack(x)[:, :, None] for v, x in zip(self.levels, columns, strict=True)]
+
+    def read(
+        self,
+        letters: NDArray[Any],
+        lengths: NDArray[np.int64],
+        state: list[NDArray[np.uint64]],
+        output: NDArray[np.int64],
+        every: NDArray[np.int64] | None,
+    ) -> None:
+        """Read words, (batch, time), of these lengths; states and outputs are taken on."""
+        room = np.empty(_AT_ONCE, np.int64)
+        if every is None:
+            nowhere = np.empty((0, 0), np.int64)
+            self._read_last(self._tables, letters, lengths, state[0], output, nowhere, room)
+        else:
+            read(self._tables, letters, lengths, state[0], output, every, room)
+
+
+def _tables(levels: tuple[PackedLevel, ...]) -> Tables:
+    def starts(arrays: list[Any]) -> NDArray[np.int64]:
+        return np.cumsum([0, *(x.size for x in arrays)])
+
+    columns = [x.columns for x in levels]
+    follow = [x.follow for x in levels]
+    first = np.cumsum([len(x) for x in follow])  # context of the next level
+    for i, start in enumerate(first[:-1]):
+        follow[i] = follow[i] + start
+    in_columns, in_follow = starts(columns), starts(follow)
+    hashes = starts([x.codeword for x in levels])
+    return Tables(
+        np.array([[x.n, start] for x, start in zip(levels, hashes, strict=False)]),
+        np.array([x.ones > 0 for x in levels]),
+        np.array(
+            [[x.support, x.multiplier, x.shift, x.width, (1 << x.width) - 1] for x in levels],
+            np.uint64,
+        ),
+        np.concatenate([x.constant[x.action] for x in levels]).astype(np.uint64),
+        np.concatenate(
+            [s + x.action * x.n for s, x in zip(in_columns, levels, strict=False)]
+        ).astype(np.int64),
+        np.concatenate([x.ravel() for x in columns]).astype(np.uint64),
+        np.concatenate(
+            [s + np.arange(len(x)) * x.shape[1] for s, x in zip(in_follow, follow, strict=False)]
+        ),
+        np.concatenate([x.ravel() for x in follow]).astype(np.int32),
+        np.concatenate([x.codeword for x in levels]),
+    )
+
+
+def _count_trailing_zeros(_context, word):
+    """The number of zeros below the lowest one; 64 for 0."""
+
+    def generate(context, builder, _signature, arguments):
+        never = context.get_constant(types.boolean, False)
+        return builder.cttz(arguments[0], never)
+
+    return word(word), generate
+
+
+_trailing_zeros: Any = intrinsic(_count_trailing_zeros)
+
+
+@njit(**_OPTIONS)
+def read(tables, letters, lengths, state, output, every, context):
+    """Read words through a chain of levels, some side by side; `context` has room for theirs."""
+    depth = len(tables.sizes)
+    for first in range(0, len(letters), len(context)):
+        count = min(len(context), len(letters) - first)
+        shortest = longest = lengths[first]
+        for k in range(first, first + count):
+            shortest, longest = min(shortest, lengths[k]), max(longest, lengths[k])
+        for t in range(longest):
+            some = t >= shortest
+            for k in range(count):
+                if not (some and t >= lengths[first + k]):
+                    context[k] = letters[first + k, t]
+            for i in range(depth):
+                n, table = tables.sizes[i, 0], tables.sizes[i, 1]
+                support, multiplier, shift = (
+                    tables.words[i, 0],
+                    tables.words[i, 1],
+                    tables.words[i, 2],
+                )
+                width, mask = tables.words[i, 3], tables.words[i, 4]
+                for k in range(count):
+                    if some and t >= lengths[first + k]:
+                        continue
+                    c = context[k]
+                    column = tables.column[c]
+                    h = state[first + k, i]
+                    new = tables.constant[c]
+                    if tables.binary[i]:
+                        held = h & support
+                        while held:
+                            new += tables.columns[column + np.int64(_trailing_zeros(held))]
+                            held &= held - np.uint64(1)
+                    else:
+                        for j in range(n):
+                            new += (h & mask) * tables.columns[column + j]
+                            h >>= width
+                    state[first + k, i] = new
+                    place = table + np.int64((new * multiplier) >> shift)
+                    context[k] = tables.follow[tables.row[c] + tables.codeword[place]]
+            for k in range(count):
+                if not (some and t >= lengths[first + k]):
+                    output[first + k] = context[k]
+                    if every.size:
+                        every[first + k, t] = context[k]
+
+
+@cache
+def _single(n: int, width: int) -> Any:
+    """A scan of one layer to the last output: its loop over n entries is unrolled."""
+    mask = np.uint64((1 << width) - 1)
+
+    @njit(**_OPTIONS)
+    def step(tables, letter, h):
+        column = tables.column[letter]
+        new = tables.constant[letter]
+        for j in range(n):
+            new += ((h >> np.uint64(j * width)) & mask) * tables.columns[column + j]
+        return new
+
+    @njit(**_OPTIONS)
+    def read_last(tables, letters, lengths, state, output, every, context):  # noqa: ARG001
+        for first in range(0, len(letters), 4):
+            last = min(first + 4, len(letters))
+            together = 0
+            if last == first + 4:
+                together = min(
+                    min(lengths[first], lengths[first + 1]),
+                    min(lengths[first + 2], lengths[first + 3]),
+                )
+                h0, h1 = state[first, 0], state[first + 1, 0]
+                h2, h3 = state[first + 2, 0], state[first + 3, 0]
+                for t in range(together):
+                    h0 = step(tables, letters[first, t], h0)
+                    h1 = step(tables, letters[first + 1, t], h1)
+                    h2 = step(tables, letters[first + 2, t], h2)
+                    h3 = step(tables, letters[first + 3, t], h3)
+                state[first, 0], state[first + 1, 0] = h0, h1
+                state[first + 2, 0], state[first + 3, 0] = h2, h3
+            for k in range(first, last):
+                h = state[k, 0]
+                for t in range(together, lengths[k]):
+                    h = step(tables, letters[k, t], h)
+                state[k, 0] = h
+                if lengths[k]:
+                    place = np.int64((h * tables.words[0, 1]) >> tables.words[0, 2])
+                    c = np.int64(letters[k, lengths[k] - 1])
+                    output[k] = tables.follow[tables.row[c] + tables.codeword[place]]
+
+    return read_last

@@ -1,0 +1,89 @@
+"""Batches of words read in compiled code, with the bits of the plain scan."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from lrnn_theory.arithmetic import Arithmetic
+from lrnn_theory.compiled.chain import FloatChain, NotCompiledError
+from lrnn_theory.compiled.packed import PackedChain
+from lrnn_theory.lrnn import LRNN
+from lrnn_theory.packing import NotPackedError, pack
+from lrnn_theory.scanning import Machine, ScanState
+
+Array = NDArray[Any]
+_FEW = 10_000
+"""Letters that are not worth a thread."""
+
+
+class CompiledScan:
+    """An LRNN in an arithmetic, ready to read batches of words on the CPU.
+
+    Raises:
+        NotCompiledError: if there is no compiled form.
+    """
+
+    def __init__(self, lrnn: LRNN, arithmetic: Arithmetic) -> None:
+        try:
+            self.chain: Any = PackedChain(pack(lrnn, arithmetic))
+        except NotPackedError as reason:
+            self.chain = FloatChain(lrnn, arithmetic, str(reason))
+        self.machine = Machine(lrnn, replace(arithmetic, order="sequential", chunk=0))
+
+    def run(
+        self, letters: Array, lengths: NDArray[np.int64], initial: ScanState | None, every: bool
+    ) -> tuple[NDArray[np.int64], ScanState]:
+        """Read words.
+
+        Args:
+            letters: (batch, time), of any integer type.
+            lengths: (batch,), letters to read of every word.
+            initial: where to continue.
+            every: whether to return all outputs, or the last ones.
+
+        Returns:
+            The outputs, (batch, time) with -1 past the end of a word, or (batch,), and the state,
+            as of the sequential order.  Its coordinates are not taken on: only levels that read
+            "shifted", of which there are none here, look at them.
+
+        Raises:
+            NotCompiledError: if the initial state is none that the network can be in.
+        """
+        start = initial or self.machine.start(len(letters))
+        try:
+            state = self.chain.enter(start.hidden)
+        except NotPackedError as reason:
+            raise NotCompiledError(str(reason)) from None
+        output = start.output.numpy().copy()
+        outputs = np.full(letters.shape, -1) if every else None
+
+        def read(part: slice) -> None:
+            of_part = None if outputs is None else outputs[part]
+            own = [x[part] for x in state]
+            self.chain.read(letters[part], lengths[part], own, output[part], of_part)
+
+        _in_threads(read, letters)
+        hidden = [
+            torch.from_numpy(x).to(like.dtype) if isinstance(like, torch.Tensor) else x
+            for x, like in zip(self.chain.leave(state), start.hidden, strict=True)
+        ]
+        after = ScanState(tuple(hidden), start.shifted, torch.from_numpy(output))
+        return output if outputs is None else outputs, after
+
+
+def _in_threads(read: Callable[[slice], None], letters: Array) -> None:
+    batch, count = len(letters), os.cpu_count() or 1
+    if letters.size < _FEW or count == 1:
+        read(slice(batch))
+        return
+    edges = [batch * i // count for i in range(count + 1)]
+    with ThreadPoolExecutor(count) as pool:
+        list(pool.map(read, map(slice, edges, edges[1:])))

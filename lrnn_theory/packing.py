@@ -1,0 +1,228 @@
+"""Networks of small integers, a state in one machine word: what the fastest scans run on.
+
+Where nothing is rounded, a state that is reachable from H_0 is often one of finitely many vectors
+of small integers.  Entry i, with a bias added so that it is not negative, is kept in bits w i to
+w i + w - 1 of a word.  The columns of A are packed alike, so that a step is
+
+    h' = constant(a) + sum_j h_j column_j(a)
+
+in integer arithmetic, with the bits of any arithmetic that makes no rounding error.  Where all
+entries are 0 or 1 (registers, one-hot vectors) the sum is over the ones.  The nearest codeword of a
+state is looked up by a hash of its word; every step still reads the weights.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from lrnn_theory.arithmetic import EXACT, Arithmetic
+from lrnn_theory.exactness import computes_exactly
+from lrnn_theory.lrnn import LRNN, Level
+from lrnn_theory.scanning.exact import ExactKernel
+from lrnn_theory.scanning.kernels import make_kernel
+
+MAX_STATES = 65_536
+"""Most states of a layer that is packed."""
+MAX_STEPS = 1_000_000
+"""Most steps, states times actions, that it may take to find them."""
+
+Words = NDArray[np.int64]
+_MASK = (1 << 64) - 1
+
+
+class NotPackedError(Exception):
+    """The network does not fit; the message says why."""
+
+
+@dataclass(frozen=True, eq=False)
+class PackedLevel:
+    """A level of a packed network.
+
+    Attributes:
+        n: entries of a state.
+        width: bits of an entry.
+        bias: what is added to entries.
+        start: H_0.
+        columns: (actions, n), the packed columns of A.
+        constant: (actions,), what a step adds.
+        ones: how many entries of a state A reads that are not 0, if all are 0 or 1; else 0.
+        support: the bits that A reads.
+        action: (contexts,).
+        follow: (contexts, codewords), the context below, or after the last level the output.
+        codeword: (table,), the nearest codeword of the state with a hash.
+        words: (states,), all reachable states.
+        multiplier: the hash of a word is its product with this, modulo 2^64, ...
+        shift: ... without the lowest `shift` bits.
+    """
+
+    n: int
+    width: int
+    bias: int
+    start: int
+    columns: Words
+    constant: Words
+    ones: int
+    support: int
+    action: NDArray[np.int32]
+    follow: NDArray[np.int32]
+    words: Words
+    codeword: NDArray[np.int32]
+    multiplier: int
+    shift: int
+
+    def unpack(self, words: Words) -> Words:
+        """States of packed words, (batch, n)."""
+        fields = words.astype(np.uint64)[:, None] >> np.arange(self.n, dtype=np.uint64) * np.uint64(
+            self.width
+        )
+        return (fields & np.uint64((1 << self.width) - 1)).astype(np.int64) - self.bias
+
+    def pack(self, states: NDArray[Any]) -> Words:
+        """Words of states, (batch,), of shape (batch, n).
+
+        Raises:
+            NotPackedError: if one is not a state that the layer can be in.
+        """
+        entries = states.astype(np.int64)
+        words = _pack(entries + self.bias, self.width)
+        if not ((entries == states).all() and np.isin(words, self.words).all()):
+            raise NotPackedError("a state that the layer is never in")
+        return words
+
+
+@dataclass(frozen=True, eq=False)
+class Packed:
+    """A packed network: one chain of levels, of which the first reads letters.
+
+    Attributes:
+        levels: the levels; a context of the first is a letter.
+        empty_output: the output for the empty word.
+    """
+
+    levels: tuple[PackedLevel, ...]
+    empty_output: int
+
+
+def pack(lrnn: LRNN, arithmetic: str | Arithmetic) -> Packed:
+    """Pack an LRNN that an arithmetic runs without rounding.
+
+    Raises:
+        NotPackedError: if it rounds, is not a chain of layers of one column that read "previous" or
+            "current", has too many states, or does not fit into words of 64 bits.
+
+    Example:
+        >>> from constructions import compile_dfa
+        >>> [level.width for level in pack(compile_dfa("(0|10*1)*"), "bfloat16").levels]
+        [2]
+    """
+    arithmetic = Arithmetic.parse(arithmetic)
+    if len(lrnn.heads) > 1 or lrnn.tail is not None or not lrnn.levels:
+        raise NotPackedError("no layer, parallel heads, or a tail")
+    if any(v.layer.d > 1 or v.reads == "shifted" for v in lrnn.levels):
+        raise NotPackedError("a layer of more than one column, or one that reads 'shifted'")
+    if any(v.layer.size * v.layer.n_actions > MAX_STEPS for v in lrnn.levels):
+        raise NotPackedError("too many states and actions")
+    if not computes_exactly(lrnn, arithmetic):
+        raise NotPackedError(f"{arithmetic} may round")
+    arithmetic = replace(arithmetic, order="sequential", chunk=0)
+    after = [v.next for v in lrnn.levels]
+    after[-1] = lrnn.output[after[-1]]
+    levels = [_pack_level(v, n, arithmetic) for v, n in zip(lrnn.levels, after, strict=True)]
+    first = levels[0]
+    classes = lrnn.letter_class
+    levels[0] = replace(first, action=first.action[classes], follow=first.follow[classes])
+    return Packed(tuple(levels), lrnn.empty_output)
+
+
+def _pack_level(level: Level, after: NDArray[Any], arithmetic: Arithmetic) -> PackedLevel:
+    layer = level.layer
+    kernel = ExactKernel(layer, EXACT)
+    if not kernel.integral:
+        raise NotPackedError("weights that are not integers")
+    actions = np.unique(level.action)
+    states = _reachable(kernel, actions)
+    low, high = int(states.min()), int(states.max())
+    bias, width = max(0, -low), max(1, (high - min(0, low)).bit_length())
+    if layer.n * width > 63:
+        raise NotPackedError(f"{layer.n} entries of {width} bits")
+    matrices = np.stack([layer.transition.matrix(a) for a in range(layer.n_actions)])
+    matrices = matrices.astype(np.int64)
+    added = bias + layer.b[:, :, 0].astype(np.int64) - bias * matrices.sum(axis=2)
+    columns = _pack(matrices.transpose(0, 2, 1), width)
+    words = _pack(states + bias, width)
+    read = np.flatnonzero(columns.any(axis=0))
+    ones = int(states[:, read].sum(axis=1).max(initial=0)) if bias == 0 and width == 1 else 0
+    decoder = make_kernel(layer, arithmetic, torch.device("cpu"))
+    h: Any = decoder.start(1)
+    rows = states[:, :, None]
+    h = rows if isinstance(h, np.ndarray) else torch.from_numpy(rows).to(h.dtype)
+    codewords = np.asarray(decoder.decode(h), np.int32)
+    return PackedLevel(
+        layer.n,
+        width,
+        bias,
+        int(_pack(layer.h0[:, 0].astype(np.int64) + bias, width)),
+        columns,
+        _pack(added, width),
+        ones,
+        sum(((1 << width) - 1) << int(j) * width for j in read),
+        level.action.astype(np.int32),
+        follow_table(level, after),
+        words,
+        *_hash(words, codewords),
+    )
+
+
+def follow_table(level: Level, after: NDArray[Any]) -> NDArray[np.int32]:
+    """What follows on a context and a codeword, (contexts, codewords), instead of a coordinate."""
+    read = level.layer.readout[level.action, :, int(level.reads == "current")]
+    return np.take_along_axis(after, read, axis=1).astype(np.int32)
+
+
+def _pack(fields: Words, width: int) -> Words:
+    """Sums of fields times 2^(width i), over the last axis."""
+    return (fields << np.arange(fields.shape[-1]) * width).sum(axis=-1)
+
+
+def _reachable(kernel: ExactKernel, actions: NDArray[np.integer]) -> Words:
+    """The states that words lead to, (states, n)."""
+    frontier = kernel.start(1)
+    seen, states = set(kernel.keys(frontier)), [frontier]
+    while len(frontier):
+        after = kernel.step(
+            np.repeat(frontier, len(actions), axis=0), np.tile(actions, len(frontier))
+        )
+        fresh = []
+        for i, key in enumerate(kernel.keys(after)):
+            if key not in seen:
+                seen.add(key)
+                fresh.append(i)
+        if len(seen) > MAX_STATES or len(seen) * len(actions) > MAX_STEPS:
+            raise NotPackedError("too many states")
+        frontier = after[fresh]
+        states.append(frontier)
+    return np.concatenate(states)[:, :, 0].astype(np.int64)
+
+
+def _hash(words: Words, codewords: NDArray[np.int32]) -> tuple[NDArray[np.int32], int, int]:
+    """A table of codewords, and a multiplier and a shift that send words to different places."""
+    rng = np.random.default_rng(0)
+    if int(words.max()) < 4096:  # the word itself
+        table = np.zeros(4096, np.int32)
+        table[words] = codewords
+        return table, 1, 0
+    bits = len(words).bit_length()
+    while True:
+        for _ in range(200):
+            multiplier = int(rng.integers(1 << 63, dtype=np.uint64)) | 1
+            places = (words.astype(np.uint64) * np.uint64(multiplier)) >> np.uint64(64 - bits)
+            if len(np.unique(places)) == len(words):
+                table = np.zeros(1 << bits, np.int32)
+                table[places] = codewords
+                return table, multiplier, 64 - bits
+        bits += 1

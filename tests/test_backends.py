@@ -1,0 +1,199 @@
+"""Fast scans against the plain one: the same outputs and the same states, bit for bit."""
+
+from dataclasses import replace
+from unittest.mock import patch
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from networks import counter, networks
+
+from constructions import compile_dfa
+from lrnn_theory import LRNN, Dense, Layer, Level, dispatch, languages, scan
+from lrnn_theory.arithmetic import Arithmetic
+from lrnn_theory.compiled.chain import NotCompiledError
+from lrnn_theory.compiled.packed import PackedChain
+from lrnn_theory.compiled.scan import CompiledScan
+from lrnn_theory.packing import NotPackedError, pack
+from lrnn_theory.strategies import arithmetics, automata
+
+NATIVE = ["float64", "float32", "bfloat16", "float16:once", "float8_e4m3", "fixed12.4", "tf32:each"]
+
+
+def same_bits(x, y):
+    x, y = np.asarray(x), np.asarray(y)
+    return x.dtype == y.dtype and x.tobytes() == y.tobytes()
+
+
+def assert_same(lrnn, tokens, arithmetic, lengths=None, initial=None):
+    """All ways of calling; returns the state."""
+    for outputs in ("all", "last"):
+        found, wanted = (
+            scan(
+                lrnn, tokens, arithmetic, lengths=lengths, initial=initial, outputs=outputs,
+                return_state=True, backend=backend,
+            )
+            for backend in ("compiled", "reference")
+        )  # fmt: skip
+        assert found[0].dtype == wanted[0].dtype
+        assert torch.equal(found[0], wanted[0])
+        assert torch.equal(found[1].output, wanted[1].output)
+        assert all(map(same_bits, found[1].hidden, wanted[1].hidden))
+    return found[1]
+
+
+def words(lrnn, seed, batch=7, time=30, dtype=np.int64):
+    rng = np.random.default_rng(seed)
+    tokens = rng.integers(len(lrnn.letters), size=(batch, time)).astype(dtype)
+    return tokens, rng.integers(time + 1, size=batch)
+
+
+@st.composite
+def chains(draw):
+    """Networks of one head whose levels read "previous" or "current"."""
+    lrnn = draw(networks())
+    reads = draw(st.sampled_from(["previous", "current"]))
+    head = tuple(replace(v, reads=reads) if v.reads == "shifted" else v for v in lrnn.heads[0])
+    assume(head)
+    finals = int(head[-1].next.max()) + 1
+    return replace(lrnn, heads=(head,), combine=(), output=np.arange(finals) % 2)
+
+
+@st.composite
+def signed(draw):
+    """One layer whose rows have at most one entry, 1 or -1, and else a constant."""
+    n, actions = draw(st.integers(1, 5)), draw(st.integers(1, 3))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    matrices, b = np.zeros((actions, n, n), int), np.zeros((actions, n, 1), int)
+    for a in range(actions):
+        column = rng.permutation(n) if draw(st.booleans()) else rng.integers(n, size=n)
+        matrices[a, np.arange(n), column] = rng.choice([1, 1, -1, 0], size=n)
+        b[a, :, 0] = np.where(matrices[a].any(axis=1), 0, rng.integers(-2, 3, size=n))
+    codewords = rng.integers(-2, 3, size=(3, n, 1))
+    readout = np.tile(np.arange(3)[:, None], (actions, 1, 2))
+    h0 = rng.integers(-2, 3, size=(n, 1))
+    layer = Layer(Dense(matrices), b, h0, (codewords,), readout, 3, 0)
+    level = Level(layer, np.arange(actions), rng.integers(2, size=(actions, 3)), "current")
+    letters = tuple("abc"[:actions])
+    return LRNN(letters, np.arange(actions), ((level,),), np.arange(2), 0)
+
+
+@given(chains(), st.sampled_from(NATIVE), st.integers(0, 2**32))
+def test_chains_that_round(lrnn, arithmetic, seed):
+    tokens, lengths = words(lrnn, seed)
+    with patch("lrnn_theory.compiled.chain._TIME", 8):
+        state = assert_same(lrnn, tokens, arithmetic, lengths)
+        assert_same(lrnn, tokens, arithmetic, initial=state)
+
+
+@given(chains(), arithmetics(), st.integers(0, 2**32))
+def test_any_arithmetic_is_run_or_refused(lrnn, arithmetic, seed):
+    tokens, lengths = words(lrnn, seed, batch=3, time=10)
+    try:
+        CompiledScan(lrnn, arithmetic)
+    except NotCompiledError:
+        with pytest.raises(ValueError, match="Backend 'compiled' cannot run"):
+            scan(lrnn, tokens, arithmetic, backend="compiled")
+        return
+    assert_same(lrnn, tokens, arithmetic, lengths)
+
+
+@given(signed(), st.sampled_from(["float32", "bfloat16:once", "float8_e4m3", "exact"]),
+       st.integers(0, 2**32))  # fmt: skip
+def test_layers_of_small_integers_are_packed(lrnn, arithmetic, seed):
+    assert isinstance(CompiledScan(lrnn, Arithmetic.parse(arithmetic)).chain, PackedChain)
+    tokens, lengths = words(lrnn, seed, batch=9, dtype=np.uint8)
+    state = assert_same(lrnn, tokens, arithmetic, lengths)
+    assert_same(lrnn, tokens, arithmetic, initial=state)
+
+
+@given(automata(), st.sampled_from(["bfloat16", "float8_e5m2:each", "exact"]), st.integers(0, 99))
+def test_compiled_automata_are_packed(automaton, arithmetic, seed):
+    lrnn = compile_dfa(automaton)
+    assume(lrnn.levels)
+    chain = CompiledScan(lrnn, Arithmetic.parse(arithmetic)).chain
+    assert isinstance(chain, PackedChain) == (arithmetic != "exact" or _integral(lrnn))
+    tokens, lengths = words(lrnn, seed, batch=5)
+    assert_same(lrnn, tokens, arithmetic, lengths)
+
+
+def _integral(lrnn):
+    try:
+        pack(lrnn, "exact")
+    except NotPackedError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("name", ["s5", "iso_datetime", "quoted_string", "flip_flop", "mod_60"])
+@pytest.mark.parametrize("arithmetic", ["float32", "bfloat16@chunk:64", "float16@tree"])
+def test_named_machines(name, arithmetic):
+    automaton = languages.BESTIARY[name]()
+    lrnn = compile_dfa(automaton)
+    tokens, lengths = words(lrnn, 0, batch=40, time=400, dtype=np.uint8)
+    wanted = automaton.transduce(tokens)
+    found = scan(lrnn, tokens, arithmetic, lengths=lengths, backend="compiled").numpy()
+    within = np.arange(400) < lengths[:, None]
+    assert (found[within] == wanted[within]).all()
+    assert (found[~within] == -1).all()
+
+
+def test_all_cores_share_a_batch():
+    lrnn = compile_dfa(languages.BESTIARY["iso_date"]())
+    tokens, lengths = words(lrnn, 1, batch=257, time=100, dtype=np.uint8)
+    with patch("os.cpu_count", return_value=5):
+        assert_same(lrnn, tokens, "bfloat16", lengths)
+        assert_same(lrnn, tokens, "bfloat16:each+factored", lengths)
+
+
+def test_the_default_is_the_fast_one_where_it_pays():
+    lrnn = compile_dfa("(0|10*1)*")
+    tokens, _ = words(lrnn, 0, batch=100, time=5000, dtype=np.uint8)
+    with patch.object(dispatch, "read", side_effect=AssertionError):
+        found = scan(lrnn, tokens)
+    assert (found == scan(lrnn, tokens, backend="reference")).all()
+
+
+def test_a_state_that_is_never_reached_is_taken_by_the_reference():
+    """In S5 no word leads to twice the initial state."""
+    lrnn = compile_dfa(languages.symmetric_group(5))
+    tokens, _ = words(lrnn, 0, batch=4, time=2000)
+    _, state = scan(lrnn, tokens[:, :1], return_state=True, backend="reference")
+    strange = replace(state, hidden=(state.hidden[0] * 2,))
+    with pytest.raises(ValueError, match="never in"):
+        scan(lrnn, tokens, initial=strange, backend="compiled")
+    wanted = scan(lrnn, tokens, initial=strange, backend="reference")
+    assert torch.equal(scan(lrnn, tokens, initial=strange), wanted)
+
+
+@pytest.mark.parametrize(
+    ("arithmetic", "match"),
+    [("fixed70.30", "emulate"), ("float32:cast", "emulate"), ("bfloat16@tree", "emulate")],
+)
+def test_what_compiled_code_does_not_run_is_refused(arithmetic, match):
+    lrnn = counter(3, steps=(2,))
+    with pytest.raises(ValueError, match=match):
+        scan(lrnn, [[0]], arithmetic, backend="compiled")
+
+
+def test_only_chains_are_compiled():
+    lrnn = compile_dfa("(0|10*1)*")
+    pair = replace(lrnn, heads=lrnn.heads * 2, combine=(np.zeros((2, 2), int),))
+    with pytest.raises(ValueError, match="parallel heads"):
+        scan(pair, [[0]], backend="compiled")
+    with pytest.raises(ValueError, match="backend"):
+        scan(lrnn, [[0]], backend="gpu")
+
+
+def test_packed_columns_are_the_matrix():
+    """The step of the packed words is A h + b, for every state and action of a cascade."""
+    lrnn = compile_dfa(languages.BESTIARY["iso_datetime"]())
+    for level, packed in zip(lrnn.levels, pack(lrnn, "float32").levels, strict=True):
+        states = packed.unpack(packed.words)
+        assert packed.pack(states).tolist() == packed.words.tolist()
+        for a in np.unique(level.action):
+            wanted = states @ level.layer.transition.matrix(a).T + level.layer.b[a, :, 0]
+            words = (packed.columns[a] * (states + packed.bias)).sum(axis=1) + packed.constant[a]
+            assert (packed.unpack(words) == wanted).all()
