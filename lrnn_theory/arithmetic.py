@@ -111,7 +111,8 @@ class Arithmetic:
         given = [option for option in (options or "").split("+") if option]
         accumulators = [option[4:] for option in given if option.startswith("acc=")]
         flags = {option for option in given if not option.startswith("acc=")}
-        if flags - {"fma", "factored"} or len(flags) + len(accumulators) != len(given):
+        once = len(accumulators) < 2 and len(flags) + len(accumulators) == len(given)
+        if flags - {"fma", "factored"} or not once:
             raise ValueError(f"options are +fma, +factored, +acc=FORMAT, each once, not {options}.")
         accumulator = _accumulator(form, semantics, accumulators)
         if "fma" in flags and semantics not in ("wide", "each"):

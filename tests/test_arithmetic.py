@@ -2,6 +2,7 @@
 
 import math
 from fractions import Fraction
+from itertools import islice, permutations
 
 import ml_dtypes
 import numpy as np
@@ -111,6 +112,14 @@ def test_irrational_numbers_are_rounded_correctly():
         for form in FORMATS.values():
             near = x.approximate(400)
             assert form.round(x) == form.round(near)
+
+
+@pytest.mark.parametrize("form", ["fixed4.80!wrap", "fixed4.80", "fixed2.200!wrap"])
+def test_irrational_numbers_are_wrapped_after_rounding(form):
+    """The steps of the format repeat long before an approximation has all of its bits."""
+    for q in range(5, 20):
+        x = cos_turn(1, q)
+        assert parse_format(form).round(x) == parse_format(form).round(x.approximate(400))
 
 
 def test_overflow_policies():
@@ -238,6 +247,62 @@ def test_the_torch_rounding_of_fixed_point_is_the_exact_one(name, x):
 doubles = st.floats(allow_nan=False, allow_infinity=False, min_value=-1e200, max_value=1e200)
 
 
+@given(st.integers(-(2**53), 2**53), st.integers(-(2**53), 2**53), st.integers(-60, 60))
+def test_inexact_sums_are_rounded_to_odd(m, n, exponent):
+    """The sum itself, or of the two doubles around it the one that ends in a 1."""
+    x, y = float(m), math.ldexp(n, exponent)
+    exact = Fraction(x) + Fraction(y)
+    odd = odd_sum(torch.tensor([x], dtype=torch.float64), torch.tensor([y], dtype=torch.float64))
+    if Fraction(x + y) == exact:
+        assert odd.item() == x + y
+    else:
+        assert odd.view(torch.int64).item() % 2 == 1
+        below, above = (math.nextafter(odd.item(), end) for end in (-math.inf, math.inf))
+        assert below < exact < above
+
+
+@pytest.mark.parametrize(
+    ("terms", "wanted"),
+    [
+        ((1, 2.0**-24, 2.0**-80), 1 + 2**-23),
+        ((-1, -(2.0**-24), -(2.0**-80)), -1 - 2**-23),
+        ((1, 2.0**-23, 2.0**-24, -(2.0**-80)), 1 + 2**-23),
+        ((1 + 2**-24 + 2**-52, -(2.0**-60)), 1 + 2**-23),
+        ((1 + 2**-24, 2.0**-80, -(2.0**-140)), 1 + 2**-23),
+        ((2.0**90, 1, 2.0**-24, -(2.0**90), 2.0**-80), 1 + 2**-23),
+        ((2.0**90, 2.0**30, 1, 2.0**-23, -(2.0**30), -(2.0**90), 2.0**-24), 1 + 2**-22),
+    ],
+)
+def test_a_sum_beside_a_tie_is_not_taken_for_the_tie(terms, wanted):
+    """Halfway between two numbers of float32, or next to it, in any order of the terms."""
+    for order in islice(permutations(terms), 300):
+        tensors = [torch.tensor([v], dtype=torch.float64) for v in order]
+        assert round_to(odd_total(tensors), FORMATS["float32"]).item() == wanted
+
+
+def test_sums_that_are_not_finite_are_those_of_plain_addition():
+    inf = math.inf
+    for x, y in ((inf, 1.0), (-2.0, -inf), (1e308, 1e308), (-1e308, -1e308), (inf, inf)):
+        terms = [torch.tensor([v], dtype=torch.float64) for v in (x, y)]
+        assert odd_sum(*terms).item() == odd_total(terms).item() == x + y
+    terms = [torch.tensor([v], dtype=torch.float64) for v in (inf, -inf, 1.0)]
+    assert odd_sum(*terms[:2]).isnan().item()
+    assert odd_total(terms).isnan().item()
+
+
+@pytest.mark.parametrize("name", ["bfloat16", "float16", "float8_e4m3", "float8_e5m2", "tf32"])
+def test_tensors_of_doubles_are_rounded_once(name):
+    """Just above and below a tie, which float32 cannot tell from it."""
+    form = FORMATS[name]
+    unit = 2.0 ** (1 - form.precision)
+    for tie, below, above in (
+        (1 + unit / 2, 1, 1 + unit),
+        (1 + 3 * unit / 2, 1 + unit, 1 + 2 * unit),
+    ):
+        x = torch.tensor([tie - 2.0**-40, tie + 2.0**-40], dtype=torch.float64)
+        assert round_to(torch.cat([x, -x]), form).tolist() == [below, above, -below, -above]
+
+
 @given(st.lists(doubles, min_size=1, max_size=7), st.sampled_from(["float32", "bfloat16", "tf32"]))
 def test_exact_sums_are_rounded_once(values, name):
     form = FORMATS[name]
@@ -274,3 +339,69 @@ def test_which_formats_hold_which(big, small, inside):
 def test_which_arithmetics_doubles_emulate(text, native):
     """A 24-bit weight times 127, plus a half less a bit, has more bits than a double."""
     assert Arithmetic.parse(text).is_native is native
+
+
+@pytest.mark.parametrize(
+    ("text", "largest"),
+    [("{-2,-1,0,1,2,5}", 2), ("{-1,0,1}", 1), ("{0,1}", 0), ("{-1,1}", 0), ("{-1,-1/2,1}", 0),
+     ("fixed8.0", 127), ("fixed8.4", 7), ("fixed8.8", 0), ("fixed8.-1", 0), ("bfloat16", 256),
+     ("float16", 2048), ("float8_e4m3", 16), ("float8_e5m2", 8)],
+)  # fmt: skip
+def test_integers_up_to_a_bound_are_numbers_of_a_format(text, largest):
+    form = parse_format(text)
+    assert form.exact_integers == largest
+    if largest:
+        every = range(-largest, largest + 1)
+        assert [form.round(i) for i in every] == list(every)
+
+
+@pytest.mark.parametrize(
+    ("big", "small", "inside"),
+    [("float8_e4m3", "fixed4.-5", True), ("float8_e4m3", "fixed4.-7", False),
+     ("fixed16.4", "fixed8.4", True), ("fixed8.4", "fixed16.4", False)],
+)  # fmt: skip
+def test_a_format_holds_another_only_up_to_its_end(big, small, inside):
+    outer, inner = parse_format(big), parse_format(small)
+    assert outer.contains(inner) is inside
+    assert all(outer.round(Fraction(x)) == x for x in inner.numbers()) is inside
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [("float8_e4m3", 253), ("float8_e5m2", 247), ("float16", 63_487), ("bfloat16", 65_279),
+     ("fixed16.3", 65_536), ("tf32", None), ("fixed17.3", None), ("float32", None)],
+)  # fmt: skip
+def test_all_numbers_of_a_format_are_few_or_refused(text, count):
+    form = parse_format(text)
+    if count is None:
+        with pytest.raises(ValueError, match="more than 65536"):
+            form.numbers()
+        return
+    numbers = form.numbers()
+    assert len(numbers) == len(set(numbers)) == count
+    assert numbers == sorted(numbers)
+    assert (numbers[0], numbers[-1]) == form.ends
+    assert all(form.round(x) == x for x in numbers[:: count // 100])
+
+
+@pytest.mark.parametrize(
+    ("widest", "wider"),
+    [("fixed18.2", "fixed19.2"), ("fixed25.0:each", "fixed26.0:each"),
+     ("fixed8.26:each", "fixed8.27:each"), ("fixed8.0:each", "fixed8.-1:each"),
+     ("fixed8.4:wide+acc=fixed26.4", "fixed8.4:wide+acc=fixed27.4"),
+     ("fixed8.4:wide+acc=float64", "fixed8.4:wide+fma+acc=float64"),
+     ("float32:each+fma", "float64:each+fma"), ("float32:once", "float32:once+factored")],
+)  # fmt: skip
+def test_where_doubles_cease_to_emulate(widest, wider):
+    assert Arithmetic.parse(widest).is_native
+    assert not Arithmetic.parse(wider).is_native
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["bfloat16:each+factored+factored", "bfloat16:wide+acc=float32!sat", "fixed8.4!wrap:cast",
+     "bfloat16:wide+acc=float32+acc=float64", "bfloat16@tree:4", "bfloat16@sequential:4"],
+)  # fmt: skip
+def test_an_option_that_says_nothing_is_refused(text):
+    with pytest.raises(ValueError, match="arithmetic"):
+        Arithmetic.parse(text)

@@ -1,5 +1,7 @@
 """The census of small formats: cycles of rounding, replayed."""
 
+import sys
+from dataclasses import replace
 from fractions import Fraction
 from functools import cache
 
@@ -91,10 +93,40 @@ def test_every_state_is_followed_to_its_cycle(entries, arithmetic):
         assert [step(h) for h in cycle] == [*cycle[1:], cycle[0]]
 
 
+@pytest.mark.parametrize("last", range(1, 13))
+def test_a_long_way_to_a_cycle(last):
+    """0, 1, ..., and then the last number for ever."""
+    values = ",".join(map(str, range(last + 1)))
+    found = census(layer([[1]], (1,)), 0, f"{{{values}}}")
+    assert found.periods == {1: last + 1}
+    assert found.cycles == {1: ((last,),)}
+    assert found.overflow == 0
+
+
 def test_overflow_is_counted_apart():
     found = census(layer([[2]]), 0, "float8_e5m2")
     assert found.periods == {1: 1}  # only 0 stays
     assert found.overflow == found.states - 1
+
+
+def test_a_state_overflows_with_one_of_its_numbers():
+    found = census(layer([[2, 0], [0, Fraction(1, 2)]]), 0, "float8_e5m2")
+    assert found.periods == {1: 247}
+    assert found.overflow == 246 * 247
+
+
+def test_states_are_stepped_in_parts_by_the_action_that_is_asked_for(monkeypatch):
+    swap = layer([[0, 1], [1, 0]])
+    both = replace(
+        swap,
+        transition=Dense(np.array([np.eye(2, dtype=int), [[0, 1], [1, 0]]])),
+        b=np.zeros((2, 2, 1), int),
+        readout=np.zeros((2, 1, 2), int),
+    )
+    whole = [census(both, action, "fixed3.0") for action in (0, 1)]
+    assert [found.periods for found in whole] == [{1: 64}, {1: 8, 2: 56}]
+    monkeypatch.setattr(sys.modules[census.__module__], "_CHUNK", 7)
+    assert [census(both, action, "fixed3.0") for action in (0, 1)] == whole
 
 
 @pytest.mark.parametrize(

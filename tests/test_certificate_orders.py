@@ -15,6 +15,8 @@ from lrnn_theory import (
     Automaton,
     Dense,
     Diagonal,
+    Layer,
+    Level,
     Proved,
     Refuted,
     check,
@@ -136,6 +138,30 @@ def test_right_letter_after_letter_but_not_as_a_tree():
         check(certify(lrnn, automaton, Arithmetic.parse("{0,1}:once@tree"), "proved", **facts))
 
 
+def test_blocks_are_multiplied_in_both_orders():
+    """Each letter keeps 1, and so does ab as one block, but ba as one block takes it to 0."""
+    layer = Layer(
+        Diagonal([[Fraction(3, 10)], [Fraction(4, 5)]]),
+        b=np.array([[[Fraction(2, 5)]], [[Fraction(3, 10)]]]),
+        h0=np.array([[1]]),
+        codewords=(np.array([[[0]], [[1]]]),),
+        readout=np.array([[[0, 0], [0, 1]]] * 2),
+        size=2,
+        initial=1,
+    )
+    letters = np.arange(2)
+    level = Level(layer, letters, np.array([[0, 1]] * 2), "current")
+    lrnn = LRNN(("a", "b"), letters, ((level,),), letters, 1)
+    automaton = Automaton.from_regex("(a|b)*")
+    assert isinstance(verify(lrnn, automaton, "{0,1}:once"), Proved)
+    verdict = verify(lrnn, automaton, "{0,1}:once@tree")
+    assert isinstance(verdict, Refuted)
+    assert verdict.word == ("b", "a")
+    facts = {"method": "compositional", "bracketing": "order-free"}
+    with pytest.raises(ValueError, match="coordinate"):
+        check(certify(lrnn, automaton, Arithmetic.parse("{0,1}:once@tree"), "proved", **facts))
+
+
 def test_a_tree_needs_a_reason():
     """Without one, its states are not finite; a chunk's are, and can be closed."""
     three = languages.mod(3)
@@ -250,6 +276,27 @@ def test_a_tail():
     ):
         with pytest.raises(ValueError, match=r"tail|answer|malformed"):
             check(forged(by_layers, lambda d, c=change: d["lrnn"]["tail"].update(c)))
+
+
+def test_what_no_tail_may_be():
+    """It follows one head, every context holds what its letter leads to, and factors need -1."""
+    lrnn, automaton = with_a_tail()
+    certificate = verify(lrnn, automaton, "{-1,0,1}:each+factored").certificate
+    assert isinstance(check(certificate, lrnn), Proved)
+    net = certificate.data["lrnn"]
+    every, classes = range(len(net["tail"]["contexts"])), {*net["letter_class"]}
+    second = {"heads": [*net["heads"], []], "combine": [[[i] * len(classes) for i in every]]}
+    elsewhere = [[0], 0, [net["tail"]["delta"][0][0] + 1]]
+    for change, message in (
+        (lambda d: d.update(arithmetic="{0,1}:each+factored"), "needs 0 and 1"),
+        (lambda d: d["lrnn"].update(second), "one head"),
+        (lambda d: d["lrnn"]["tail"]["contexts"].append(elsewhere), "wrong context"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            check(forged(certificate, change))
+    assert isinstance(
+        check(forged(certificate, lambda d: d.update(arithmetic="{0,1}:each"))), Proved
+    )
 
 
 @pytest.mark.parametrize("place", [0, 2])

@@ -198,6 +198,14 @@ def test_forgeries_are_rejected(name):
         check(changed)
 
 
+@pytest.mark.parametrize("name", LIES)
+def test_the_checker_needs_no_other_reader_to_reject_a_forgery(name):
+    """`check` reads the arithmetic once more, with the engine's parser; the lone file does not."""
+    verdict = verify(compile_dfa("(0|10*1)*"), "(0|10*1)*", "bfloat16")
+    with pytest.raises(ValueError):  # noqa: PT011 - every line names another reason
+        checker.check(forged(verdict.certificate, LIES[name]))
+
+
 # -------------------------------------------------------------------- methods and claims
 
 

@@ -1,15 +1,17 @@
 """Integer constructions give the same bits in every order and format."""
 
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
 import torch
+from networks import weighing
 
 from constructions import compile_dfa
-from lrnn_theory import Automaton, languages
+from lrnn_theory import Automaton, Dense, languages
 from lrnn_theory.arithmetic import FORMATS, Arithmetic
-from lrnn_theory.exactness import exact_bits
+from lrnn_theory.exactness import computes_exactly, exact_bits
 from lrnn_theory.scanning import Machine
 from lrnn_theory.scanning.rounding import round_to
 
@@ -107,6 +109,30 @@ def test_chunks_start_from_zero():
     level = replace(lrnn.levels[0], layer=still)
     assert abs(still.b).max() == 4
     assert exact_bits(replace(lrnn, heads=((level,),))) == 3
+
+
+@pytest.mark.parametrize(
+    ("matrix", "bits"),
+    [([[0, 1], [-1, 0]], 2), ([[0, 0], [0, 0]], 2), ([[1, 1], [0, 1]], None),
+     ([[0, 2], [0, 0]], None), ([[0, Fraction(1, 2)], [0, 0]], None)],
+)  # fmt: skip
+def test_only_moves_of_entries_qualify(matrix, bits):
+    """Sums, factors beyond 1 and fractions may be exact on the way of one word but not of all."""
+    lrnn = weighing([3, 0], [[3, 0], [0, 3]], Dense(np.array([matrix], object)))
+    assert exact_bits(lrnn) == bits
+
+
+@pytest.mark.parametrize(
+    ("text", "exact"),
+    [("{-4,-3,-2,-1,0,1,2,3,4}", True), ("{-3,-2,-1,0,1,2,3}", False), ("{-2,-1,0,1,2}", False),
+     ("fixed4.0:each", True), ("fixed4.1:each", False), ("fixed4.-1:each", False),
+     ("float8_e4m3", True), ("float8_e4m3:cast", False), ("float8_e4m3:each+factored", False),
+     ("exact", True)],
+)  # fmt: skip
+def test_which_arithmetics_compute_exactly(text, exact):
+    """Numbers of up to 3 are taken to need those up to 4."""
+    lrnn = weighing([3, 0], [[3, 0], [0, 3]], Dense(np.array([[[0, 1], [-1, 0]]])))
+    assert computes_exactly(lrnn, Arithmetic.parse(text)) is exact
 
 
 def test_a_rotation_is_not_exactly_representable():

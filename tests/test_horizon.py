@@ -1,6 +1,7 @@
 """Horizons: exact on one letter, reproducible on random words, and the same by both engines."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from constructions import compile_dfa
-from lrnn_theory import Automaton, horizon, languages, scan
+from lrnn_theory import Automaton, Horizon, horizon, languages, scan
 from lrnn_theory.plots import plot_horizons
 from lrnn_theory.strategies import automata
 
@@ -97,6 +98,42 @@ def test_random_words_are_reproducible_and_differ_by_seed():
     assert runs[0].minimum == min(runs[0].first)
     assert runs[0].median == sorted(runs[0].first)[2]
     assert json.loads(json.dumps(runs[0].to_dict()))["median"] == runs[0].median
+
+
+def test_random_words_are_read_block_after_block(monkeypatch):
+    """The same letters, given as whole words, err at the same lengths."""
+    module = sys.modules[horizon.__module__]
+    monkeypatch.setattr(module, "BLOCK", 16)
+    automaton = residues(60, (1, 59))
+    lrnn = compile_dfa(automaton, "rotation")
+    found = horizon(lrnn, automaton, "bfloat16:each", "random", count=6, length=1001, seed=3)
+    words = [
+        "".join("ab"[x] for block in module._random_letters(2, 1001, (3, i)) for x in block)
+        for i in range(6)
+    ]
+    assert {*map(len, words)} == {1001}
+    given = horizon(lrnn, automaton, "bfloat16:each", words)
+    assert (found.first, found.covered) == (given.first, given.covered)
+    assert found.minimum > 16
+
+
+@pytest.mark.parametrize(
+    ("first", "least", "middle", "text"),
+    [
+        ((9, 1, 5), 1, 5, "3 of 3 words wrong, first at length 1 (least) and 5 (median)"),
+        ((9, 1, None, 5), 1, 7, "3 of 4 words wrong, first at length 1 (least) and 7 (median)"),
+        ((9, None), 9, None, "1 of 2 words wrong, first at length 9 (least) and none (median)"),
+        ((None, 4, None), 4, None, "1 of 3 words wrong, first at length 4 (least) and none"),
+        ((1234,), 1234, 1234, "first wrong at length 1,234"),
+        ((None, None), None, None, "right up to length 2,000"),
+    ],
+)
+def test_minimum_and_median_of_first_lengths(first, least, middle, text):
+    covered = tuple(2000 + i if x is None else x - 1 for i, x in enumerate(first))
+    found = Horizon("float32:each", "random", first, covered)
+    assert (found.minimum, found.median) == (least, middle)
+    assert str(found).startswith(f"float32:each, random words: {text}")
+    assert json.loads(json.dumps(found.to_dict()))["first"] == list(first)
 
 
 def test_networks_of_several_layers_are_followed_too():

@@ -245,6 +245,14 @@ def test_a_bound_is_sharp_for_one_term_against_a_constant():
     assert eventual_sign(decay.minus(Q(1, 1024))) == (-1, 11)
 
 
+def test_a_bound_waits_for_a_power_that_rises_first():
+    """1 - 1000 C(k, 2) / 10^(k-2) is positive at 0 and 1, and then not before 7."""
+    annihilator = fmpq_poly([-1, 1]) * fmpq_poly([fmpq(-1, 10), 1]) ** 3
+    u = Recurrence.of_terms([fmpq(1), fmpq(1), fmpq(-999), fmpq(-299)], annihilator)
+    assert [k for k, x in enumerate(u.terms(60)) if x < 0] == [2, 3, 4, 5, 6]
+    assert eventual_sign(u) == (1, 7)
+
+
 @given(recurrences(), st.sampled_from(SETS), st.integers(0, 60), st.integers(0, 60))
 def test_curves_enclose(u, name, first, length):
     first += u.start
@@ -343,6 +351,19 @@ def test_a_sum_of_two_slow_decays_agrees_with_floats():
     assert total.evaluations < 1000
 
 
+@pytest.mark.parametrize(("name", "sign"), [("{1,5}", 1), ("{-5,-1}", -1)])
+def test_terms_beyond_every_bound_are_cast_to_the_end(name, sign):
+    """2^k is cast to 1 twice, and to 5 from 4 on."""
+    assert LIMIT < 9000
+    u = Recurrence.of_terms([fmpq(sign)], fmpq_poly([-2, 1]))
+    total = CastSum(Cells(parse_format(name)))
+    total.add(u, 9000)
+    while total.refine():
+        pass
+    exact = sign * (2 + 5 * 8998)
+    assert total.bounds == (exact, exact)
+
+
 def two_decays(weight: int, x: Q, y: Q) -> Recurrence:
     x, y = (fmpq(t.numerator, t.denominator) for t in (x, y))
     return Recurrence.of_terms([fmpq(weight - 1), weight * x - y], fmpq_poly([x * y, -x - y, 1]))
@@ -378,6 +399,16 @@ def test_signs_and_quarter_turns():
     turn = eventual_cast([[0, -1], [1, 0]], [0, 0], [1, 0], form)
     assert (turn.preperiod, turn.period) == (0, 4)
     assert [turn.at(k).tolist() for k in range(4)] == [[1, 0], [0, 1], [-1, 0], [0, -1]]
+
+
+def test_periods_of_summands_and_initial_terms_meet():
+    """The last entry adds 1, -1, 1, ... up, to which the first term adds 1, -1, 0, 1, ..."""
+    A = [[-1, 0, 0, 0], [0, 0, -1, 0], [0, 1, -1, 0], [1, 1, 0, 0]]
+    B, h = [1, 0, 0, 0], [0, 1, 0, 0]
+    name = "{-4,-3,-2,-1,0,1,2,3,4}"
+    found = eventual_cast(A, B, h, parse_format(name))
+    assert found.period == 6
+    agrees(found, reference(A, B, h, name))
 
 
 def test_a_small_negative_eigenvalue_alternates_forever_at_a_midpoint():

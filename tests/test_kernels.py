@@ -4,10 +4,12 @@ import math
 from fractions import Fraction
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
+from lrnn_theory import Dense, Layer
 from lrnn_theory.arithmetic import Arithmetic
 from lrnn_theory.formats import Float
 from lrnn_theory.scanning.float_kernel import FloatKernel
@@ -179,6 +181,28 @@ def test_a_step_in_fractions(data):
     except NotFiniteError:
         assume(False)
     assert numbers(kernel.step(h, np.array([a]))) == numbers(wanted)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [("bfloat16:wide+acc=float32", 1), ("bfloat16:wide+acc=float64", 1 + 2**-7),
+     ("bfloat16:wide+fma+acc=float32", 1), ("bfloat16:once", 1 + 2**-7), ("bfloat16:each", 1)],
+)  # fmt: skip
+def test_an_input_is_added_in_the_accumulator(text, wanted):
+    """1 + 2^-8 is halfway between two numbers of bfloat16; float32 drops the 2^-40 added to it."""
+    arithmetic, tiny = Arithmetic.parse(text), Fraction(1, 2**40)
+    layer = Layer(
+        Dense(np.array([[[1, 1], [0, 1]]])),
+        b=np.array([[[tiny], [0]]], object),
+        h0=np.array([[1], [Fraction(1, 2**8)]], object),
+        codewords=(np.array([[[1], [1]]]),),
+        readout=np.zeros((1, 1, 2), int),
+        size=1,
+        initial=0,
+    )
+    fast, plain = FloatKernel(layer, arithmetic, CPU), RationalKernel(layer, arithmetic)
+    assert fast.step(fast.start(1), torch.tensor([0]))[0, 0, 0].item() == wanted
+    assert plain.step(plain.start(1), np.array([0]))[0, 0, 0] == wanted
 
 
 @given(st.data())

@@ -1,5 +1,7 @@
 """Verdicts in every order of evaluation: proved once for all orders, or order by order."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 import torch
@@ -8,12 +10,27 @@ from hypothesis import strategies as st
 
 from constructions import compile_dfa
 from constructions.regular_language import wire
-from lrnn_theory import Automaton, Proved, Refuted, Undecided, check, languages, scan, verify
+from lrnn_theory import (
+    Automaton,
+    Diagonal,
+    Layer,
+    Level,
+    Proved,
+    Refuted,
+    Undecided,
+    check,
+    languages,
+    scan,
+    verify,
+)
 from lrnn_theory.arithmetic import Arithmetic
 from lrnn_theory.cascade import Budget as CascadeBudget
 from lrnn_theory.cascade import decompose
 from lrnn_theory.exactness import computes_exactly
 from lrnn_theory.strategies import automata
+from lrnn_theory.verification.compositional import prove
+from lrnn_theory.verification.equivalence import Question
+from lrnn_theory.verification.orderfree import NotOrderFreeError, close_products
 
 THREE = Automaton.from_table([[1, 2, 0]], accepting=[True, False, False], letters="1")
 
@@ -122,3 +139,75 @@ def test_a_tail_needs_the_numbers_that_it_computes_with():
     wanted = automaton.transduce(tokens)
     for arithmetic in ("bfloat16:each+factored", "{-1,0,1}:each"):
         assert np.array_equal(scan(lrnn, tokens, arithmetic).numpy(), wanted)
+
+
+# -------------------------------------------------------------------- closed sets of products
+
+
+def closed(arithmetic, weights, inputs, readout, maps, reads="current"):
+    """Scalars from 1 on, over the codewords -1 and 1, in all orders."""
+    count = len(weights)
+    layer = Layer(
+        Diagonal(np.array(weights, object).reshape(count, 1)),
+        b=np.array(inputs, object).reshape(count, 1, 1),
+        h0=np.array([[1]]),
+        codewords=(np.array([[[-1]], [[1]]]),),
+        readout=np.array(readout),
+        size=2,
+        initial=1,
+    )
+    every = np.arange(count)
+    level = Level(layer, every, np.zeros((count, 2), int), reads)
+    return close_products(level, Arithmetic.parse(arithmetic), np.array(maps), every)
+
+
+ALTERNATE = ([-1], [0], [[[1, 0], [0, 1]]], [[1, 0]])
+
+
+@pytest.mark.parametrize(
+    ("readout", "reads", "right"),
+    [
+        ([1, 0], "previous", True),
+        ([0, 0], "previous", False),
+        ([1, 1], "previous", False),
+        ([0, 0], "current", True),
+        ([1, 1], "current", False),
+        ([0, 0], "shifted", True),
+    ],
+)
+def test_a_level_is_told_what_it_reads(readout, reads, right):
+    weights, inputs, table, maps = ALTERNATE
+    table = [[readout, table[0][1]]]
+    if right:
+        assert closed("{-1,0,1}", weights, inputs, table, maps, reads) > 0
+    else:
+        with pytest.raises(NotOrderFreeError, match="misread"):
+            closed("{-1,0,1}", weights, inputs, table, maps, reads)
+
+
+@pytest.mark.parametrize("text", ["{-1,1}", "exact", "float32:each+factored"])
+def test_products_of_matrices_need_a_zero_a_format_and_no_factors(text):
+    with pytest.raises(NotOrderFreeError, match=r"zero|factors"):
+        closed(text, *ALTERNATE)
+
+
+def test_a_product_is_read_after_its_last_letter():
+    """Each letter writes a number of its own, and only its own readout knows what that means."""
+    readout = [[[1, 0], [1, 1]], [[1, 1], [1, 0]]]
+    assert closed("{-1,0,1}", [0, 0], [1, -1], readout, [[-1, 1]] * 2) == 4
+
+
+def test_a_letter_may_come_before_a_block():
+    """One bracketing of three letters leaves the numbers that are read as 1."""
+    quarter, half = Fraction(1, 4), Fraction(1, 2)
+    readout, maps = [[[0, 0], [1, 1]]] * 2, [[-1, 1]] * 2
+    with pytest.raises(NotOrderFreeError, match="misread"):
+        closed("{-2,-1,0,1,2}:once", [-half, 1], [2, quarter], readout, maps)
+
+
+def test_maps_of_coordinates_do_not_commute():
+    """S3 by reflections, proved for all orders at once although nothing is rounded."""
+    automaton = languages.symmetric_group(3)
+    question = Question(compile_dfa(automaton), automaton.minimize(), Arithmetic.parse("bfloat16"))
+    found = prove(question.lrnn, question.target, question.arithmetic, 1000, order_free=True)
+    assert len(found.layer_states) == len(question.lrnn.levels)
