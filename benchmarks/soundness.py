@@ -262,6 +262,7 @@ def main():
     parser.add_argument("--start", type=int, default=0)
     parser.add_argument("--forgeries", type=int, default=1_000)
     parser.add_argument("--workers", type=int, default=None)
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="stop after these")
     parser.add_argument("--write")
     arguments = parser.parse_args()
     start = time.perf_counter()

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import os
+from typing import Any, Literal, get_args
 from weakref import WeakKeyDictionary
 
 import torch
 
 from lrnn_theory.arithmetic import Arithmetic
 from lrnn_theory.lrnn import LRNN
-from lrnn_theory.scanning import Machine, ScanState, read
+from lrnn_theory.scanning import Machine, ScanState, UnsupportedError, read
 
-Backend = Literal["reference", "compiled"]
+Backend = Literal["reference", "compiled", "triton"]
 
 _STEP, _LETTER = 5e-5, 5e-8
 """Seconds that the reference takes for a letter of all words, and for each of them."""
 _SHORT = 0.1
 """Seconds of the reference that are not worth compiling for."""
-_prepared: WeakKeyDictionary[LRNN, dict[tuple[str, Arithmetic], Any]] = WeakKeyDictionary()
+_prepared: WeakKeyDictionary[LRNN, dict[tuple[str, Arithmetic, torch.device], Any]] = (
+    WeakKeyDictionary()
+)
 
 
 def scan(
@@ -44,8 +47,8 @@ def scan(
         outputs: "all" for the output after every letter, "last" for the one after each word.
         device: where to compute; by default where `tokens` lies.
         return_state: also return the state reached.
-        backend: "reference", the plain loop, or "compiled" code on the CPU; all give the same
-            bits.  By default the fastest.
+        backend: "reference", the plain loop; "compiled" code on the CPU; or "triton" kernels on a
+            GPU.  All give the same bits.  By default the fastest.
 
     Returns:
         Output indices, int64: (batch, time), with -1 past the end of a word, or (batch,).
@@ -66,8 +69,8 @@ def scan(
     tokens = _tokens(tokens)
     if outputs not in ("all", "last"):
         raise ValueError(f"Argument 'outputs' must be 'all' or 'last', not {outputs!r}.")
-    if backend not in (None, "reference", "compiled"):
-        raise ValueError(f"Argument 'backend' must be 'reference' or 'compiled', not {backend!r}.")
+    if backend is not None and backend not in get_args(Backend):
+        raise ValueError(f"Argument 'backend' must be one of {get_args(Backend)}, not {backend!r}.")
     place = tokens.device if device is None else torch.device(device)
     ends = _lengths(lengths, *tokens.shape)
     _check_range(tokens, ends, len(lrnn.letters))
@@ -77,11 +80,16 @@ def scan(
         raise ValueError("Argument 'initial' must come from the same LRNN and the same batch size.")
     every = outputs == "all"
     found = None
-    keeps_state = initial is not None or return_state
     if backend != "reference":
-        compiled = _compiled(lrnn, arithmetic, tokens.shape, place, keeps_state, backend)
-        if compiled is not None:
-            found = _run_compiled(compiled, tokens, ends, initial, every, backend)
+        keeps_state = initial is not None or return_state
+        fast = _prepare(lrnn, arithmetic, tokens, place, keeps_state, backend)
+        if fast is not None:
+            try:
+                here = None if ends is None else ends.to(place)
+                found = fast.run(tokens.to(place), here, initial, every)
+            except UnsupportedError as reason:
+                if backend is not None:
+                    raise _cannot(backend, arithmetic, reason) from None
     if found is None:
         machine = Machine(lrnn, arithmetic, place)
         rows = tokens.to(place).long().clamp(0, len(lrnn.letters) - 1).T
@@ -90,65 +98,63 @@ def scan(
     return found if return_state else found[0]
 
 
-def _compiled(
+def _prepare(
     lrnn: LRNN,
     arithmetic: Arithmetic,
-    shape: tuple[int, int],
+    tokens: torch.Tensor,
     place: torch.device,
     keeps_state: bool,
     backend: Backend | None,
 ) -> Any:
-    """The compiled scan, if there is one and it pays.
+    """A `CompiledScan` or a `GpuScan`, if there is one and it pays.
 
     Raises:
         ValueError: if it was asked for, and there is none.
     """
+    wanted = backend or ("triton" if place.type == "cuda" else "compiled")
+    if keeps_state and arithmetic.order != "sequential":
+        return _unless_asked_for(backend, arithmetic, "its state is that of its order")
+    if (wanted == "compiled") != (place.type == "cpu") and not _interpreted(wanted):
+        return _unless_asked_for(backend, arithmetic, f"it does not run on '{place}'")
     known = _prepared.setdefault(lrnn, {})
-    key = "compiled", arithmetic
-    reason = ""
-    if place.type != "cpu":
-        reason = f"compiled code runs on the CPU, not on '{place}'"
-    elif keeps_state and arithmetic.order != "sequential":
-        reason = f"the state of '{arithmetic}' is that of its order"
-    elif backend is None and key not in known:
-        batch, time = shape
-        if time * (_STEP * len(lrnn.widths) + batch * _LETTER) < _SHORT:
+    key = wanted, arithmetic, place
+    if key not in known:
+        batch, time = tokens.shape
+        if backend is None and time * (_STEP * len(lrnn.widths) + batch * _LETTER) < _SHORT:
             return None
-    if not reason and key not in known:
-        from lrnn_theory.compiled.scan import CompiledScan, NotCompiledError
-
         try:
-            known[key] = CompiledScan(lrnn, arithmetic)
-        except NotCompiledError as error:
-            known[key] = str(error)
-    found = known.get(key)
-    if isinstance(found, str):
-        reason = reason or found
-    if not reason:
-        return found
-    if backend is not None:
-        raise ValueError(f"Backend 'compiled' cannot run this in '{arithmetic}': {reason}.")
-    return None
+            known[key] = _make(wanted, lrnn, arithmetic, place)
+        except UnsupportedError as reason:
+            known[key] = str(reason)
+    if isinstance(known[key], str):
+        return _unless_asked_for(backend, arithmetic, known[key])
+    return known[key]
 
 
-def _run_compiled(
-    compiled: Any,
-    tokens: torch.Tensor,
-    ends: torch.Tensor | None,
-    initial: ScanState | None,
-    every: bool,
-    backend: Backend | None,
-) -> tuple[torch.Tensor, ScanState] | None:
-    from lrnn_theory.compiled.scan import NotCompiledError
+def _make(wanted: str, lrnn: LRNN, arithmetic: Arithmetic, place: torch.device) -> Any:
+    if wanted == "compiled":
+        from lrnn_theory.compiled.scan import CompiledScan
 
-    lengths = torch.full((len(tokens),), tokens.shape[1]) if ends is None else ends
+        return CompiledScan(lrnn, arithmetic)
     try:
-        found, state = compiled.run(tokens.cpu().numpy(), lengths.numpy(), initial, every)
-    except NotCompiledError as reason:
-        if backend is None:
-            return None
-        raise ValueError(f"Backend 'compiled' cannot run this: {reason}.") from None
-    return torch.from_numpy(found), state
+        from lrnn_theory.cuda.scan import GpuScan
+    except ImportError as error:
+        raise UnsupportedError(f"it needs Triton ({error})") from None
+    return GpuScan(lrnn, arithmetic, place)
+
+
+def _interpreted(wanted: str) -> bool:
+    """Whether Triton's kernels run in its interpreter, on the CPU."""
+    return wanted == "triton" and os.environ.get("TRITON_INTERPRET") == "1"
+
+
+def _unless_asked_for(backend: Backend | None, arithmetic: Arithmetic, reason: str) -> None:
+    if backend is not None:
+        raise _cannot(backend, arithmetic, reason)
+
+
+def _cannot(backend: Backend, arithmetic: Arithmetic, reason: object) -> ValueError:
+    return ValueError(f"Backend '{backend}' cannot run this in '{arithmetic}': {reason}.")
 
 
 def _tokens(tokens: Any) -> torch.Tensor:

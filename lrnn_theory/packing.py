@@ -13,8 +13,9 @@ state is looked up by a hash of its word; every step still reads the weights.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 from lrnn_theory.arithmetic import EXACT, Arithmetic
 from lrnn_theory.exactness import computes_exactly
 from lrnn_theory.lrnn import LRNN, Level
+from lrnn_theory.scanning import UnsupportedError
 from lrnn_theory.scanning.exact import ExactKernel
 from lrnn_theory.scanning.kernels import make_kernel
 
@@ -32,11 +34,6 @@ MAX_STEPS = 1_000_000
 """Most steps, states times actions, that it may take to find them."""
 
 Words = NDArray[np.int64]
-_MASK = (1 << 64) - 1
-
-
-class NotPackedError(Exception):
-    """The network does not fit; the message says why."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,32 +45,34 @@ class PackedLevel:
         width: bits of an entry.
         bias: what is added to entries.
         start: H_0.
+        matrices: (actions, n, n), A.
+        inputs: (actions, n), b.
         columns: (actions, n), the packed columns of A.
         constant: (actions,), what a step adds.
         ones: how many entries of a state A reads that are not 0, if all are 0 or 1; else 0.
+        least: how many at least.
         support: the bits that A reads.
         action: (contexts,).
         follow: (contexts, codewords), the context below, or after the last level the output.
-        codeword: (table,), the nearest codeword of the state with a hash.
         words: (states,), all reachable states.
-        multiplier: the hash of a word is its product with this, modulo 2^64, ...
-        shift: ... without the lowest `shift` bits.
+        nearest: (states,), the nearest codeword of each.
     """
 
     n: int
     width: int
     bias: int
     start: int
+    matrices: Words
+    inputs: Words
     columns: Words
     constant: Words
     ones: int
+    least: int
     support: int
     action: NDArray[np.int32]
     follow: NDArray[np.int32]
     words: Words
-    codeword: NDArray[np.int32]
-    multiplier: int
-    shift: int
+    nearest: NDArray[np.int32]
 
     def unpack(self, words: Words) -> Words:
         """States of packed words, (batch, n)."""
@@ -86,12 +85,12 @@ class PackedLevel:
         """Words of states, (batch,), of shape (batch, n).
 
         Raises:
-            NotPackedError: if one is not a state that the layer can be in.
+            UnsupportedError: if one is not a state that the layer can be in.
         """
         entries = states.astype(np.int64)
         words = _pack(entries + self.bias, self.width)
         if not ((entries == states).all() and np.isin(words, self.words).all()):
-            raise NotPackedError("a state that the layer is never in")
+            raise UnsupportedError("a state that the layer is never in")
         return words
 
 
@@ -112,8 +111,8 @@ def pack(lrnn: LRNN, arithmetic: str | Arithmetic) -> Packed:
     """Pack an LRNN that an arithmetic runs without rounding.
 
     Raises:
-        NotPackedError: if it rounds, is not a chain of layers of one column that read "previous" or
-            "current", has too many states, or does not fit into words of 64 bits.
+        UnsupportedError: if it rounds, is not a chain of layers of one column that read "previous"
+            or "current", has too many states, or does not fit into words of 64 bits.
 
     Example:
         >>> from constructions import compile_dfa
@@ -122,13 +121,13 @@ def pack(lrnn: LRNN, arithmetic: str | Arithmetic) -> Packed:
     """
     arithmetic = Arithmetic.parse(arithmetic)
     if len(lrnn.heads) > 1 or lrnn.tail is not None or not lrnn.levels:
-        raise NotPackedError("no layer, parallel heads, or a tail")
+        raise UnsupportedError("no layer, parallel heads, or a tail")
     if any(v.layer.d > 1 or v.reads == "shifted" for v in lrnn.levels):
-        raise NotPackedError("a layer of more than one column, or one that reads 'shifted'")
+        raise UnsupportedError("a layer of more than one column, or one that reads 'shifted'")
     if any(v.layer.size * v.layer.n_actions > MAX_STEPS for v in lrnn.levels):
-        raise NotPackedError("too many states and actions")
+        raise UnsupportedError("too many states and actions")
     if not computes_exactly(lrnn, arithmetic):
-        raise NotPackedError(f"{arithmetic} may round")
+        raise UnsupportedError(f"{arithmetic} may round")
     arithmetic = replace(arithmetic, order="sequential", chunk=0)
     after = [v.next for v in lrnn.levels]
     after[-1] = lrnn.output[after[-1]]
@@ -143,20 +142,21 @@ def _pack_level(level: Level, after: NDArray[Any], arithmetic: Arithmetic) -> Pa
     layer = level.layer
     kernel = ExactKernel(layer, EXACT)
     if not kernel.integral:
-        raise NotPackedError("weights that are not integers")
+        raise UnsupportedError("weights that are not integers")
     actions = np.unique(level.action)
     states = _reachable(kernel, actions)
     low, high = int(states.min()), int(states.max())
     bias, width = max(0, -low), max(1, (high - min(0, low)).bit_length())
     if layer.n * width > 63:
-        raise NotPackedError(f"{layer.n} entries of {width} bits")
+        raise UnsupportedError(f"{layer.n} entries of {width} bits")
     matrices = np.stack([layer.transition.matrix(a) for a in range(layer.n_actions)])
     matrices = matrices.astype(np.int64)
-    added = bias + layer.b[:, :, 0].astype(np.int64) - bias * matrices.sum(axis=2)
+    inputs = layer.b[:, :, 0].astype(np.int64)
+    added = bias + inputs - bias * matrices.sum(axis=2)
     columns = _pack(matrices.transpose(0, 2, 1), width)
     words = _pack(states + bias, width)
     read = np.flatnonzero(columns.any(axis=0))
-    ones = int(states[:, read].sum(axis=1).max(initial=0)) if bias == 0 and width == 1 else 0
+    counts = states[:, read].sum(axis=1) if bias == 0 and width == 1 else np.zeros(1, np.int64)
     decoder = make_kernel(layer, arithmetic, torch.device("cpu"))
     h: Any = decoder.start(1)
     rows = states[:, :, None]
@@ -167,14 +167,17 @@ def _pack_level(level: Level, after: NDArray[Any], arithmetic: Arithmetic) -> Pa
         width,
         bias,
         int(_pack(layer.h0[:, 0].astype(np.int64) + bias, width)),
+        matrices,
+        inputs,
         columns,
         _pack(added, width),
-        ones,
+        int(counts.max()),
+        int(counts.min()),
         sum(((1 << width) - 1) << int(j) * width for j in read),
         level.action.astype(np.int32),
         follow_table(level, after),
         words,
-        *_hash(words, codewords),
+        codewords,
     )
 
 
@@ -203,26 +206,77 @@ def _reachable(kernel: ExactKernel, actions: NDArray[np.integer]) -> Words:
                 seen.add(key)
                 fresh.append(i)
         if len(seen) > MAX_STATES or len(seen) * len(actions) > MAX_STEPS:
-            raise NotPackedError("too many states")
+            raise UnsupportedError("too many states")
         frontier = after[fresh]
         states.append(frontier)
     return np.concatenate(states)[:, :, 0].astype(np.int64)
 
 
-def _hash(words: Words, codewords: NDArray[np.int32]) -> tuple[NDArray[np.int32], int, int]:
-    """A table of codewords, and a multiplier and a shift that send words to different places."""
-    rng = np.random.default_rng(0)
-    if int(words.max()) < 4096:  # the word itself
-        table = np.zeros(4096, np.int32)
-        table[words] = codewords
+def hash_table(
+    level: PackedLevel, bits: int = 64, direct: int = 4096
+) -> tuple[NDArray[np.int32], int, int]:
+    """The nearest codeword of every state by a hash of its word.
+
+    Args:
+        level: the level.
+        bits: the size of a word, 32 or 64.
+        direct: if all words are below this, they are their own hashes.
+
+    Returns:
+        A table, a multiplier and a shift: the codeword of w is in place w * multiplier >> shift of
+        the table, where the product is taken modulo 2^bits.
+    """
+    words = level.words.astype(np.uint64)
+    if int(words.max()) < direct:  # the word itself
+        table = np.zeros(int(words.max()) + 1, np.int32)
+        table[words] = level.nearest
         return table, 1, 0
-    bits = len(words).bit_length()
+    rng = np.random.default_rng(0)
+    size = len(words).bit_length()
     while True:
         for _ in range(200):
-            multiplier = int(rng.integers(1 << 63, dtype=np.uint64)) | 1
-            places = (words.astype(np.uint64) * np.uint64(multiplier)) >> np.uint64(64 - bits)
+            multiplier = int(rng.integers(1 << (bits - 1), dtype=np.uint64)) | 1
+            product = (words * np.uint64(multiplier)) & np.uint64((1 << bits) - 1)
+            places = product >> np.uint64(bits - size)
             if len(np.unique(places)) == len(words):
-                table = np.zeros(1 << bits, np.int32)
-                table[places] = codewords
-                return table, multiplier, 64 - bits
-        bits += 1
+                table = np.zeros(1 << size, np.int32)
+                table[places] = level.nearest
+                return table, multiplier, bits - size
+        size += 1
+
+
+class ChainTables(NamedTuple):
+    """The tables of all levels, one after another; a context is numbered through all of them.
+
+    Attributes:
+        constant: (contexts,), what a step adds.
+        column: (contexts,), where the columns of the context's action start.
+        columns: packed columns, n an action.
+        row: (contexts,), where a context's row of `follow` starts.
+        follow: the context that a codeword leads to; after the last level, the output.
+    """
+
+    constant: Words
+    column: Words
+    columns: Words
+    row: Words
+    follow: NDArray[np.int32]
+
+
+def chain_tables(levels: Sequence[PackedLevel]) -> ChainTables:
+    """The tables that a scan of all levels walks through."""
+    contexts = np.cumsum([0, *(len(x.follow) for x in levels)])
+    below = [*contexts[1:-1].tolist(), 0]  # what a context of the next level starts from
+    in_columns = np.cumsum([0, *(x.columns.size for x in levels)])
+    in_follow = np.cumsum([0, *(x.follow.size for x in levels)])
+    parts = [
+        (
+            x.constant[x.action],
+            column + x.action * x.n,
+            x.columns.ravel(),
+            row + np.arange(len(x.follow)) * x.follow.shape[1],
+            (x.follow + first).ravel().astype(np.int32),
+        )
+        for x, column, row, first in zip(levels, in_columns, in_follow, below, strict=False)
+    ]
+    return ChainTables(*(np.concatenate(column) for column in zip(*parts, strict=True)))

@@ -2,10 +2,14 @@
 
 import os
 
+import torch
 from hypothesis import HealthCheck, settings
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # the workers share the cores: one thread each
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+if not torch.cuda.is_available():  # before Triton is imported
+    os.environ.setdefault("TRITON_INTERPRET", "1")
 
 # No deadline and no check of speed: a busy machine must not fail a law.
 settings.register_profile(

@@ -6,17 +6,19 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 import torch
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from networks import counter, networks
 
 from constructions import compile_dfa
 from lrnn_theory import LRNN, Dense, Layer, Level, dispatch, languages, scan
 from lrnn_theory.arithmetic import Arithmetic
-from lrnn_theory.compiled.chain import NotCompiledError
 from lrnn_theory.compiled.packed import PackedChain
 from lrnn_theory.compiled.scan import CompiledScan
-from lrnn_theory.packing import NotPackedError, pack
+from lrnn_theory.cuda import copies
+from lrnn_theory.cuda.scan import GpuScan
+from lrnn_theory.packing import hash_table, pack
+from lrnn_theory.scanning import UnsupportedError
 from lrnn_theory.strategies import arithmetics, automata
 
 NATIVE = ["float64", "float32", "bfloat16", "float16:once", "float8_e4m3", "fixed12.4", "tf32:each"]
@@ -27,15 +29,15 @@ def same_bits(x, y):
     return x.dtype == y.dtype and x.tobytes() == y.tobytes()
 
 
-def assert_same(lrnn, tokens, arithmetic, lengths=None, initial=None):
+def assert_same(lrnn, tokens, arithmetic, lengths=None, initial=None, backend="compiled"):
     """All ways of calling; returns the state."""
     for outputs in ("all", "last"):
         found, wanted = (
             scan(
                 lrnn, tokens, arithmetic, lengths=lengths, initial=initial, outputs=outputs,
-                return_state=True, backend=backend,
+                return_state=True, backend=of,
             )
-            for backend in ("compiled", "reference")
+            for of in (backend, "reference")
         )  # fmt: skip
         assert found[0].dtype == wanted[0].dtype
         assert torch.equal(found[0], wanted[0])
@@ -93,7 +95,7 @@ def test_any_arithmetic_is_run_or_refused(lrnn, arithmetic, seed):
     tokens, lengths = words(lrnn, seed, batch=3, time=10)
     try:
         CompiledScan(lrnn, arithmetic)
-    except NotCompiledError:
+    except UnsupportedError:
         with pytest.raises(ValueError, match="Backend 'compiled' cannot run"):
             scan(lrnn, tokens, arithmetic, backend="compiled")
         return
@@ -122,7 +124,7 @@ def test_compiled_automata_are_packed(automaton, arithmetic, seed):
 def _integral(lrnn):
     try:
         pack(lrnn, "exact")
-    except NotPackedError:
+    except UnsupportedError:
         return False
     return True
 
@@ -168,6 +170,14 @@ def test_a_state_that_is_never_reached_is_taken_by_the_reference():
     assert torch.equal(scan(lrnn, tokens, initial=strange), wanted)
 
 
+def test_a_state_between_two_integers_is_none_of_a_packed_layer():
+    lrnn = compile_dfa("(0|10*1)*")
+    _, state = scan(lrnn, [[1]], return_state=True, backend="reference")
+    strange = replace(state, hidden=(state.hidden[0] * 1.5,))
+    with pytest.raises(ValueError, match="never in"):
+        scan(lrnn, [[0]], initial=strange, backend="compiled")
+
+
 @pytest.mark.parametrize(
     ("arithmetic", "match"),
     [("fixed70.30", "emulate"), ("float32:cast", "emulate"), ("bfloat16@tree", "emulate")],
@@ -178,6 +188,111 @@ def test_what_compiled_code_does_not_run_is_refused(arithmetic, match):
         scan(lrnn, [[0]], arithmetic, backend="compiled")
 
 
+# ------------------------------------------------------- Triton, interpreted where no GPU is
+
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+OVERFLOWS = pytest.mark.filterwarnings("ignore:.*encountered in:RuntimeWarning")
+"""The interpreter is numpy, which speaks up where numbers overflow."""
+SMALL = settings(max_examples=12 if DEVICE == "cpu" else 60)
+
+
+def assert_same_in_triton(lrnn, tokens, arithmetic, lengths=None, initial=None):
+    """All ways of calling; the state of the reference."""
+    for outputs in ("all", "last"):
+        found, wanted = (
+            scan(
+                lrnn, tokens, arithmetic, lengths=lengths, outputs=outputs, return_state=True,
+                device=DEVICE, backend=of, initial=initial,
+            )
+            for of in ("triton", "reference")
+        )  # fmt: skip
+        assert torch.equal(found[0], wanted[0])
+        assert torch.equal(found[1].output, wanted[1].output)
+        pairs = zip(found[1].hidden, wanted[1].hidden, strict=True)
+        assert all(same_bits(*map(_on_host, pair)) for pair in pairs)
+    return wanted[1]
+
+
+def _on_host(x):
+    return x.cpu() if isinstance(x, torch.Tensor) else x
+
+
+@OVERFLOWS
+@SMALL
+@given(chains(), st.sampled_from(NATIVE), st.integers(0, 2**32))
+def test_kernels_for_chains_that_round(lrnn, arithmetic, seed):
+    tokens, lengths = words(lrnn, seed, batch=3, time=7)
+    state = assert_same_in_triton(lrnn, tokens, arithmetic, lengths)
+    assert_same_in_triton(lrnn, tokens, arithmetic, initial=state)
+
+
+@OVERFLOWS
+@SMALL
+@given(chains(), arithmetics(), st.integers(0, 2**32))
+def test_kernels_run_any_arithmetic_or_refuse(lrnn, arithmetic, seed):
+    tokens, lengths = words(lrnn, seed, batch=3, time=5)
+    try:
+        GpuScan(lrnn, arithmetic, torch.device(DEVICE))
+    except UnsupportedError:
+        with pytest.raises(ValueError, match="Backend 'triton' cannot run"):
+            scan(lrnn, tokens, arithmetic, device=DEVICE, backend="triton")
+        return
+    assert_same_in_triton(lrnn, tokens, arithmetic, lengths)
+
+
+@OVERFLOWS
+@SMALL
+@given(signed(), st.sampled_from(["float32", "bfloat16:once", "exact"]), st.integers(0, 2**32))
+def test_kernels_for_packed_layers(lrnn, arithmetic, seed):
+    tokens, lengths = words(lrnn, seed, batch=3, time=9, dtype=np.uint8)
+    state = assert_same_in_triton(lrnn, tokens, arithmetic, lengths)
+    with (
+        patch.object(copies, "_LANES", 4),
+        patch.object(copies, "_SHORTEST", 4),
+        patch.object(copies, "_GROUP", 2),
+    ):
+        tokens, _ = words(lrnn, seed, batch=2, time=33)
+        assert_same_in_triton(lrnn, tokens, arithmetic, initial=_repeated(state, 2))
+
+
+def _repeated(state, batch):
+    return state.take(np.arange(len(state.output)) < batch)
+
+
+@OVERFLOWS
+@pytest.mark.parametrize("name", ["s5", "iso_date", "flip_flop", "mod_60"])
+def test_kernels_for_named_machines(name):
+    automaton = languages.BESTIARY[name]()
+    lrnn = compile_dfa(automaton)
+    tokens, lengths = words(lrnn, 0, batch=5, time=14, dtype=np.uint8)
+    assert_same_in_triton(lrnn, tokens, "bfloat16", lengths)
+    found = scan(lrnn, tokens, "float32@tree", device=DEVICE, backend="triton").cpu().numpy()
+    assert (found == automaton.transduce(tokens)).all()
+
+
+@OVERFLOWS
+@pytest.mark.parametrize("arithmetic", ["float32", "float16:once", "float32:each+factored+fma"])
+def test_kernels_for_a_rotation(arithmetic):
+    lrnn = compile_dfa(languages.mod(7), construction="rotation")
+    tokens, lengths = words(lrnn, 0, batch=5, time=40, dtype=np.uint8)
+    assert_same_in_triton(lrnn, tokens, arithmetic, lengths)
+
+
+@OVERFLOWS
+def test_words_that_overflow_are_read_again():
+    """The second entry grows beyond every number, while the third does not know of it."""
+    matrix = np.array([[[0, 0, 0], [0, 4, 0], [0, 0, 1]], [[1, 0, 0], [0, 0, 0], [0, 0, -1]]])
+    codewords = np.array([[0, 1, 1], [0, 2, -1]])[:, :, None]
+    readout = np.tile(np.arange(2)[:, None], (2, 1, 2))
+    h0 = np.array([[0], [1], [1]])
+    layer = Layer(Dense(matrix), np.zeros((2, 3, 1), int), h0, (codewords,), readout, 2, 0)
+    level = Level(layer, np.arange(2), np.tile(np.arange(2), (2, 1)), "current")
+    lrnn = LRNN(("a", "b"), np.arange(2), ((level,),), np.arange(2), 0)
+    tokens = (np.random.default_rng(0).random((6, 40)) < 0.04).astype(np.uint8)
+    state = assert_same_in_triton(lrnn, tokens, "float16")
+    assert torch.isinf(state.hidden[0]).any()
+
+
 def test_only_chains_are_compiled():
     lrnn = compile_dfa("(0|10*1)*")
     pair = replace(lrnn, heads=lrnn.heads * 2, combine=(np.zeros((2, 2), int),))
@@ -185,6 +300,18 @@ def test_only_chains_are_compiled():
         scan(pair, [[0]], backend="compiled")
     with pytest.raises(ValueError, match="backend"):
         scan(lrnn, [[0]], backend="gpu")
+
+
+@pytest.mark.parametrize("bits", [32, 64])
+def test_a_hash_finds_the_codeword_of_every_state(bits):
+    for name in ("s5", "mod_60", "iso_datetime"):
+        for level in pack(compile_dfa(languages.BESTIARY[name]()), "float32").levels:
+            if int(level.words.max()) >> bits:
+                continue
+            for direct in (0, 4096):
+                table, multiplier, shift = hash_table(level, bits, direct)
+                places = [w * multiplier % 2**bits >> shift for w in level.words.tolist()]
+                assert table[places].tolist() == level.nearest.tolist()
 
 
 def test_packed_columns_are_the_matrix():

@@ -6,6 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -13,6 +14,7 @@ from constructions import compile_dfa
 from lrnn_theory import LRNN, Automaton, Dense, Diagonal, Layer, Level, languages
 from lrnn_theory.arithmetic import Arithmetic
 from lrnn_theory.compiled import CompiledLayer, Follower, Orbit, engine, follow
+from lrnn_theory.scanning.float_kernel import FloatKernel
 from lrnn_theory.scanning.kernels import runs_natively
 from lrnn_theory.scanning.rational import RationalKernel, exactly
 from lrnn_theory.strategies import FORMAT_NAMES, arithmetics, layers
@@ -166,6 +168,10 @@ def test_a_row(arithmetic, weights, b, h, wanted):
     state = np.array(h).reshape(-1, 1)
     (got,) = CompiledLayer(layer, arithmetic).run(state, [0])
     assert same_bits(got[0], np.array([wanted]))
+    plain = FloatKernel(layer, arithmetic, torch.device("cpu"))
+    after = plain.step(torch.from_numpy(state[None]).to(plain.carrier), torch.tensor([0]))
+    entry = after[0, 0].double().numpy()
+    assert same_bits(np.where(np.isnan(entry), np.nan, entry), np.array([wanted]))
 
 
 def test_wrapping_needs_no_room_for_the_sum():

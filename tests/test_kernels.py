@@ -9,8 +9,9 @@ import torch
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from lrnn_theory import Dense, Layer
+from lrnn_theory import Dense, Householder, Layer
 from lrnn_theory.arithmetic import Arithmetic
+from lrnn_theory.compiled import CompiledLayer
 from lrnn_theory.formats import Float
 from lrnn_theory.scanning.float_kernel import FloatKernel
 from lrnn_theory.scanning.kernels import make_kernel, runs_natively
@@ -205,6 +206,40 @@ def test_an_input_is_added_in_the_accumulator(text, wanted):
     assert plain.step(plain.start(1), np.array([0]))[0, 0, 0] == wanted
 
 
+U = Fraction(1, 2**23)
+
+
+@pytest.mark.parametrize(
+    ("text", "keys", "betas", "ptr", "h0", "wanted"),
+    [
+        # Less than half a step by 2^-70, which a product rounded to double beside x would lose.
+        ("float32:each+fma+factored", [[1 + U, 1]], [Fraction(1, 2**25)], [0, 1], [1 + U, -3],
+         [1 + 2.0**-23, -3.0]),
+        # The second key is shorter than the longest: its padding meets no infinity.
+        ("float16:each+factored", [[0, 1], [1, 0], [1, 1]], [1, 4, 1], [0, 2, 3], [65504, 5],
+         [-math.inf, 0.0]),
+        ("float16:each+fma+factored", [[0, 1], [1, 0], [1, 1]], [1, 4, 1], [0, 2, 3], [65504, 5],
+         [-math.inf, 0.0]),
+    ],
+)  # fmt: skip
+def test_a_product_of_factors(text, keys, betas, ptr, h0, wanted):
+    arithmetic, actions = Arithmetic.parse(text), len(ptr) - 1
+    layer = Layer(
+        Householder(np.array(keys, object), np.array(betas, object), np.array(ptr)),
+        b=np.zeros((actions, 2, 1), int),
+        h0=np.array(h0, object).reshape(2, 1),
+        codewords=(np.zeros((1, 2, 1), int),),
+        readout=np.zeros((actions, 1, 2), int),
+        size=1,
+        initial=0,
+    )
+    fast, plain = FloatKernel(layer, arithmetic, CPU), RationalKernel(layer, arithmetic)
+    compiled = CompiledLayer(layer, arithmetic)
+    assert numbers(fast.step(fast.start(1), torch.tensor([0]))) == numbers(wanted)
+    assert numbers(plain.step(plain.start(1), np.array([0]))) == numbers(wanted)
+    assert numbers(compiled.run(compiled.start(), [0])) == numbers(wanted)
+
+
 @given(st.data())
 @example(None)
 def test_cast_is_the_sum_of_casts(data):
@@ -225,3 +260,30 @@ def test_cast_is_the_sum_of_casts(data):
         terms = [matrix @ t for t in terms] + [layer.b[a].astype(object)]
     total = sum(cast(t) for t in terms)
     assert numbers(kernel.seen(state[0, 0, 0])) == numbers(cast(total))
+
+
+@pytest.mark.parametrize(
+    ("text", "matrices", "inputs", "h0", "word", "wanted"),
+    [
+        ("fixed8.0:cast", [[[1, 0], [0, 1]], [[1, 0], [0, 0]]], [[1, 0], [0, 0]], [1, 1], [0, 1],
+         [2, 0]),  # different terms meet
+        ("fixed8.0:cast", [[[0, 0], [0, 0]]], [[0, 0]], [1, 1], [0], [0, 0]),  # none is left
+        ("{1,2,3,4}:cast", [[[1, 1], [0, 1]]], [[0, 0]], [0, 0], [0, 0], [3, 3]),  # zeros count
+    ],
+)  # fmt: skip
+def test_terms_of_a_cast_are_counted(text, matrices, inputs, h0, word, wanted):
+    actions = len(matrices)
+    layer = Layer(
+        Dense(np.array(matrices)),
+        b=np.array(inputs).reshape(actions, 2, 1),
+        h0=np.array(h0).reshape(2, 1),
+        codewords=(np.zeros((1, 2, 1), int),),
+        readout=np.zeros((actions, 1, 2), int),
+        size=1,
+        initial=0,
+    )
+    kernel = make_kernel(layer, Arithmetic.parse(text), CPU)
+    state = kernel.start(1)
+    for a in word:
+        state = kernel.step(state, np.array([a]))
+    assert numbers(kernel.seen(state[0, 0, 0])) == numbers(wanted)

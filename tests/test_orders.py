@@ -113,6 +113,20 @@ def test_scans_in_an_order_agree_where_nothing_is_rounded(automaton, order, data
     assert np.array_equal(plain.numpy(), automaton.transduce(np.array(tokens)))
 
 
+@pytest.mark.parametrize("order", ["@chunk:4", "@tree"])
+@pytest.mark.parametrize("form", ["bfloat16", "{-3,-2,-1,0,1,2,3}"])
+def test_products_of_many_letters_are_in_their_order(form, order):
+    """In S4 blocks of four letters do not commute, nor do the letters in them."""
+    group = languages.symmetric_group(4)
+    names = [str(i) for i in range(group.n_states)]
+    automaton = Automaton.from_table(
+        group.delta, outputs=np.arange(group.n_states), output_symbols=names, letters=group.letters
+    )
+    tokens = np.random.default_rng(0).integers(group.n_letters, size=(7, 43))
+    found = scan(compile_dfa(automaton), tokens, form + order, backend="reference")
+    assert np.array_equal(found.numpy(), automaton.transduce(tokens))
+
+
 def test_a_tree_that_cannot_be_decided_says_what_was_covered():
     lrnn, automaton = rotation(60)
     verdict = verify(lrnn, automaton, "float32@tree", budget=50)

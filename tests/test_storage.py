@@ -80,6 +80,23 @@ def test_every_flipped_byte_is_refused(file):
         refused(file, "Weight file")
 
 
+@pytest.mark.parametrize("change", [lambda x: x.view(np.uint64), lambda x: x.reshape(-1, 1)])
+def test_a_tensor_of_another_type_or_shape_is_refused(file, change):
+    """Its bytes are the same."""
+    with safe_open(file, framework="numpy") as f:
+        metadata, tensors = f.metadata(), {k: f.get_tensor(k) for k in f.keys()}  # noqa: SIM118
+    save_file(tensors, file, metadata)
+    assert LRNN.load(file).letters == ("0", "1")
+    name = next(k for k, v in tensors.items() if v.dtype == np.int64)
+    save_file(tensors | {name: change(tensors[name])}, file, metadata)
+    refused(file, "changed")
+
+
+def test_a_large_file_is_refused(file, monkeypatch):
+    monkeypatch.setattr("lrnn_theory.storage.MAX_BYTES", 100)
+    refused(file, "larger than 100 bytes")
+
+
 def test_other_files_are_refused(tmp_path):
     refused(tmp_path / "missing.safetensors", "No such file")
     refused(tmp_path, "directory|safetensors|Cannot read")

@@ -32,7 +32,10 @@ def parity(kind="householder", dtype=torch.float32):
 
 
 @pytest.mark.parametrize("kind", ["householder", "dense", "diagonal"])
-@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize(
+    "dtype",
+    [torch.float64, torch.float32, torch.bfloat16, torch.float16, torch.int64, torch.int8],
+)
 def test_every_kind_of_layer_is_read(tmp_path, kind, dtype):
     path = tmp_path / "layer.safetensors"
     save_file(parity(kind, dtype), path, METADATA)

@@ -13,15 +13,12 @@ from lrnn_theory.compiled import engine
 from lrnn_theory.compiled.layer import CompiledLayer
 from lrnn_theory.lrnn import LRNN
 from lrnn_theory.packing import follow_table
+from lrnn_theory.scanning import UnsupportedError
 from lrnn_theory.scanning.kernels import runs_natively
 from lrnn_theory.transition import Dense
 
 _TIME = 1024
 """Letters of a word that are taken through a level before the next."""
-
-
-class NotCompiledError(Exception):
-    """The network has no compiled scan in this arithmetic; the message says why."""
 
 
 class FloatChain:
@@ -33,7 +30,7 @@ class FloatChain:
         reason: why it is not packed, for the message.
 
     Raises:
-        NotCompiledError: if the network or the arithmetic is not supported.
+        UnsupportedError: if the network or the arithmetic is not supported.
     """
 
     def __init__(self, lrnn: LRNN, arithmetic: Arithmetic, reason: str) -> None:
@@ -44,14 +41,14 @@ class FloatChain:
             or not levels
             or any(v.reads == "shifted" for v in levels)
         ):
-            raise NotCompiledError(reason)
+            raise UnsupportedError(reason)
         if not (
             CompiledLayer.supports(arithmetic)
             and all(runs_natively(v.layer, arithmetic) for v in levels)
         ):
-            raise NotCompiledError(f"{reason}, and compiled code does not emulate it")
+            raise UnsupportedError(f"{reason}, and compiled code does not emulate it")
         if arithmetic.factored and any(isinstance(v.layer.transition, Dense) for v in levels):
-            raise NotCompiledError("a dense layer in a factored arithmetic")
+            raise UnsupportedError("a dense layer in a factored arithmetic")
         self._layers = [CompiledLayer(v.layer, arithmetic) for v in levels]
         after = [v.next for v in levels]
         after[-1] = lrnn.output[after[-1]]

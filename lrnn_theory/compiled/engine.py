@@ -15,7 +15,7 @@ import numpy as np
 from numba import njit, types
 from numba.extending import overload
 
-from lrnn_theory.compiled.rules import FLOAT, KEEP, NATIVE, SATURATE, WRAP, Rule
+from lrnn_theory.scanning.rules import FLOAT, KEEP, NATIVE, SATURATE, WRAP, Rule
 
 _EXPONENT = 0x7FF0000000000000
 RIGHT, WRONG, CYCLE = range(3)

@@ -9,9 +9,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from lrnn_theory.arithmetic import Arithmetic
 from lrnn_theory.compiled import engine
-from lrnn_theory.compiled.rules import KEEP, Rule, rule
 from lrnn_theory.formats import FORMATS
 from lrnn_theory.lrnn import Layer
+from lrnn_theory.scanning.rules import KEEP, Rule, rule
 from lrnn_theory.scanning.stored import StoredLayer, store
 
 Indices = NDArray[np.int64]

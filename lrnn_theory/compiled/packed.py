@@ -11,7 +11,7 @@ from numba import njit, types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from lrnn_theory.packing import Packed, PackedLevel
+from lrnn_theory.packing import Packed, PackedLevel, chain_tables, hash_table
 
 _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False, "cache": True}
 _AT_ONCE = 16
@@ -21,29 +21,26 @@ _SPECIALISED = 12
 
 
 class Tables(NamedTuple):
-    """The tables of all levels, one after another; a context is numbered through all of them.
+    """What the loops read; the last five are those of `lrnn_theory.packing.ChainTables`.
 
     Attributes:
         sizes: (levels, 2), n, and where the hash table of a level starts.
         binary: (levels,), whether states hold 0 and 1 only.
-        words: (levels, 5), `support`, `multiplier`, `shift`, `width` and the mask of an entry.
-        constant: (contexts,), what a step adds.
-        column: (contexts,), where the columns of the context's action start.
-        columns: packed columns, n an action.
-        row: (contexts,), where a context's row of `follow` starts.
-        follow: the context that a codeword leads to; after the last level, the output.
+        words: (levels, 5), the support, the hash's multiplier and shift, the width and the mask of
+            an entry.
         codeword: hash tables.
+        constant, column, columns, row, follow: of contexts numbered through all levels.
     """
 
     sizes: NDArray[np.int64]
     binary: NDArray[np.bool_]
     words: NDArray[np.uint64]
+    codeword: NDArray[np.int32]
     constant: NDArray[np.uint64]
     column: NDArray[np.int64]
     columns: NDArray[np.uint64]
     row: NDArray[np.int64]
     follow: NDArray[np.int32]
-    codeword: NDArray[np.int32]
 
 
 class PackedChain:
@@ -60,7 +57,7 @@ class PackedChain:
         """The states of a batch as words, (batch, levels).
 
         Raises:
-            NotPackedError: if the network is never in such a state.
+            UnsupportedError: if the network is never in such a state.
         """
         pairs = zip(self.levels, hidden, strict=True)
         words = [level.pack(np.asarray(h)[:, :, 0]) for level, h in pairs]
@@ -89,33 +86,25 @@ class PackedChain:
 
 
 def _tables(levels: tuple[PackedLevel, ...]) -> Tables:
-    def starts(arrays: list[Any]) -> NDArray[np.int64]:
-        return np.cumsum([0, *(x.size for x in arrays)])
-
-    columns = [x.columns for x in levels]
-    follow = [x.follow for x in levels]
-    first = np.cumsum([len(x) for x in follow])  # context of the next level
-    for i, start in enumerate(first[:-1]):
-        follow[i] = follow[i] + start
-    in_columns, in_follow = starts(columns), starts(follow)
-    hashes = starts([x.codeword for x in levels])
+    chain = chain_tables(levels)
+    tables, multipliers, shifts = zip(*map(hash_table, levels), strict=True)
+    starts = np.cumsum([0, *map(len, tables)])
     return Tables(
-        np.array([[x.n, start] for x, start in zip(levels, hashes, strict=False)]),
+        np.array([[x.n, start] for x, start in zip(levels, starts, strict=False)]),
         np.array([x.ones > 0 for x in levels]),
         np.array(
-            [[x.support, x.multiplier, x.shift, x.width, (1 << x.width) - 1] for x in levels],
+            [
+                [x.support, multiplier, shift, x.width, (1 << x.width) - 1]
+                for x, multiplier, shift in zip(levels, multipliers, shifts, strict=True)
+            ],
             np.uint64,
         ),
-        np.concatenate([x.constant[x.action] for x in levels]).astype(np.uint64),
-        np.concatenate(
-            [s + x.action * x.n for s, x in zip(in_columns, levels, strict=False)]
-        ).astype(np.int64),
-        np.concatenate([x.ravel() for x in columns]).astype(np.uint64),
-        np.concatenate(
-            [s + np.arange(len(x)) * x.shape[1] for s, x in zip(in_follow, follow, strict=False)]
-        ),
-        np.concatenate([x.ravel() for x in follow]).astype(np.int32),
-        np.concatenate([x.codeword for x in levels]),
+        np.concatenate(tables),
+        chain.constant.astype(np.uint64),
+        chain.column,
+        chain.columns.astype(np.uint64),
+        chain.row,
+        chain.follow,
     )
 
 

@@ -13,11 +13,11 @@ import torch
 from numpy.typing import NDArray
 
 from lrnn_theory.arithmetic import Arithmetic
-from lrnn_theory.compiled.chain import FloatChain, NotCompiledError
+from lrnn_theory.compiled.chain import FloatChain
 from lrnn_theory.compiled.packed import PackedChain
 from lrnn_theory.lrnn import LRNN
-from lrnn_theory.packing import NotPackedError, pack
-from lrnn_theory.scanning import Machine, ScanState
+from lrnn_theory.packing import pack
+from lrnn_theory.scanning import Machine, ScanState, UnsupportedError
 
 Array = NDArray[Any]
 _FEW = 10_000
@@ -28,24 +28,28 @@ class CompiledScan:
     """An LRNN in an arithmetic, ready to read batches of words on the CPU.
 
     Raises:
-        NotCompiledError: if there is no compiled form.
+        UnsupportedError: if there is no compiled form.
     """
 
     def __init__(self, lrnn: LRNN, arithmetic: Arithmetic) -> None:
         try:
             self.chain: Any = PackedChain(pack(lrnn, arithmetic))
-        except NotPackedError as reason:
+        except UnsupportedError as reason:
             self.chain = FloatChain(lrnn, arithmetic, str(reason))
         self.machine = Machine(lrnn, replace(arithmetic, order="sequential", chunk=0))
 
     def run(
-        self, letters: Array, lengths: NDArray[np.int64], initial: ScanState | None, every: bool
-    ) -> tuple[NDArray[np.int64], ScanState]:
+        self,
+        tokens: torch.Tensor,
+        lengths: torch.Tensor | None,
+        initial: ScanState | None,
+        every: bool,
+    ) -> tuple[torch.Tensor, ScanState]:
         """Read words.
 
         Args:
-            letters: (batch, time), of any integer type.
-            lengths: (batch,), letters to read of every word.
+            tokens: (batch, time), letter indices of any integer type.
+            lengths: (batch,), letters to read of every word, or None for all.
             initial: where to continue.
             every: whether to return all outputs, or the last ones.
 
@@ -55,20 +59,19 @@ class CompiledScan:
             "shifted", of which there are none here, look at them.
 
         Raises:
-            NotCompiledError: if the initial state is none that the network can be in.
+            UnsupportedError: if the initial state is none that the network can be in.
         """
+        letters = tokens.numpy()
+        ends = np.full(len(letters), letters.shape[1]) if lengths is None else lengths.numpy()
         start = initial or self.machine.start(len(letters))
-        try:
-            state = self.chain.enter(start.hidden)
-        except NotPackedError as reason:
-            raise NotCompiledError(str(reason)) from None
+        state = self.chain.enter(start.hidden)
         output = start.output.numpy().copy()
         outputs = np.full(letters.shape, -1) if every else None
 
         def read(part: slice) -> None:
             of_part = None if outputs is None else outputs[part]
             own = [x[part] for x in state]
-            self.chain.read(letters[part], lengths[part], own, output[part], of_part)
+            self.chain.read(letters[part], ends[part], own, output[part], of_part)
 
         _in_threads(read, letters)
         hidden = [
@@ -76,7 +79,7 @@ class CompiledScan:
             for x, like in zip(self.chain.leave(state), start.hidden, strict=True)
         ]
         after = ScanState(tuple(hidden), start.shifted, torch.from_numpy(output))
-        return output if outputs is None else outputs, after
+        return torch.from_numpy(output.copy() if outputs is None else outputs), after
 
 
 def _in_threads(read: Callable[[slice], None], letters: Array) -> None:

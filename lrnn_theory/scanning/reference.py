@@ -15,6 +15,10 @@ from lrnn_theory.scanning.kernels import make_kernel, runs_natively
 from lrnn_theory.scanning.tail import TailRunner
 
 
+class UnsupportedError(Exception):
+    """A fast scan cannot run this network, arithmetic or state; the message says why."""
+
+
 @dataclass(frozen=True, eq=False)
 class ScanState:
     """Where a batch of words stands, to continue from.

@@ -1,4 +1,4 @@
-"""How compiled code rounds to a format: a few numbers in place of a `Format`."""
+"""How compiled code, on CPU or GPU, rounds to a format: a few numbers instead of a `Format`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ KEEP, NATIVE, FLOAT, SATURATE, WRAP = range(5)
 
 
 class Rule(NamedTuple):
-    """Rounding of a float64 to a format, for `lrnn_theory.compiled.engine`.
+    """Rounding of a float64 to a format, as `lrnn_theory.compiled.engine` does it.
 
     Attributes:
         kind: KEEP, NATIVE, FLOAT, SATURATE or WRAP.

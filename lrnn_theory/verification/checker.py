@@ -316,14 +316,18 @@ class Layer:
         return (seen, ()) if through else (state[0], grown), *self.read_out(seen, action)
 
     def read_out(self, x, action):
-        """(previous, current) of the nearest codeword, slot by slot; ties to the lowest."""
+        """(previous, current) of the nearest codeword, slot by slot; ties to the lowest.
+
+        NaN scores -inf.
+        """
         index = start = 0
         for size, words in self.slots:
             best, top = 0, None
             for j, (word, half) in enumerate(words):
                 score = self.scores.dot((c, x[start + i]) for i, c in word)
                 score = self.scores.store(score + half)
-                if score == score and (top is None or score + -1 * top > 0):
+                worse = score != score or score == -math.inf
+                if not worse and (top is None or score + -1 * top > 0):
                     best, top = j, score
             index, start = index * len(words) + best, start + size
         previous, current = self.readout[action][index]

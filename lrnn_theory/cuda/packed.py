@@ -1,0 +1,115 @@
+"""Packed networks on a GPU."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from lrnn_theory.cuda.launch import launch
+from lrnn_theory.cuda.packed_kernels import outputs_of_states, read_packed
+from lrnn_theory.packing import Packed, chain_tables, hash_table
+from lrnn_theory.scanning import UnsupportedError
+
+_SHALLOW = 4
+"""Levels of which the loop over four letters is unrolled: more take too long to compile."""
+_DIRECT = 64
+"""Words below this are places of a hash table themselves."""
+_LARGEST = 1 << 22
+"""Most entries of the tables that say what follows."""
+
+
+class PackedScan:
+    """A packed network on a device.
+
+    Args:
+        packed: the network.
+        device: a CUDA device, or the CPU under Triton's interpreter.
+
+    Raises:
+        UnsupportedError: if its tables are too large.
+    """
+
+    def __init__(self, packed: Packed, device: torch.device) -> None:
+        self.packed, self.device = packed, device
+        bits = max(v.n * v.width for v in packed.levels)
+        self.bits = 32 if bits <= 32 else 64
+        self.word = torch.uint32 if self.bits == 32 else torch.uint64
+        levels, follow = [], []
+        first = 0
+        contexts = np.cumsum([0, *(len(v.follow) for v in packed.levels)]).tolist()
+        for v, start, below in zip(packed.levels, contexts, [*contexts[1:-1], 0], strict=False):
+            table, multiplier, shift = hash_table(v, self.bits, direct=_DIRECT)
+            if first + len(v.follow) * len(table) > _LARGEST:
+                raise UnsupportedError("too many contexts and states")
+            levels.append(
+                (v.n, v.width, v.ones, v.least, v.support, multiplier, shift,
+                 first - start * len(table), len(table))
+            )  # fmt: skip
+            follow.append((v.follow[:, table] + below).ravel())
+            first += follow[-1].size
+        self._levels = tuple(levels)
+        chain = chain_tables(packed.levels)
+        self._tables = (
+            self._words(chain.constant),
+            self._indices(chain.column),
+            self._words(chain.columns),
+            self._indices(np.concatenate(follow)),
+        )
+
+    def _words(self, array: Any) -> torch.Tensor:
+        kind = np.uint32 if self.bits == 32 else np.uint64
+        return torch.from_numpy(array.astype(np.uint64).astype(kind)).to(self.device)
+
+    def _indices(self, array: Any) -> torch.Tensor:
+        return torch.from_numpy(np.asarray(array, np.int32)).to(self.device)
+
+    def run(
+        self,
+        letters: torch.Tensor,
+        time: int,
+        lengths: torch.Tensor | None,
+        state: torch.Tensor,
+        output: torch.Tensor,
+        every: torch.Tensor | None,
+    ) -> None:
+        """Read words; `state` and `output` are taken on.
+
+        Args:
+            letters: (batch, stride), uint8, rows as `aligned` makes them.
+            time: letters of a row that are read at most.
+            lengths: (batch,), or None if all words fill their row.
+            state: (levels, batch), packed states of dtype `word`.
+            output: (batch,), int32, the output after the letters so far.
+            every: (time, batch), any integer dtype, for all outputs; or None.
+        """
+        batch = len(letters)
+        launch(
+            read_packed,
+            batch,
+            letters.view(torch.int32),
+            output if lengths is None else lengths,
+            state,
+            output,
+            output if every is None else every,
+            *self._tables,
+            batch,
+            time,
+            letters.shape[1],
+            LEVELS=self._levels,
+            HAS_LENGTHS=lengths is not None,
+            RAGGED=lengths is not None or time % 4 != 0,
+            EVERY=every is not None,
+            UNROLLED=len(self._levels) <= _SHALLOW,
+        )
+
+    def told(self, state: torch.Tensor, last: torch.Tensor) -> torch.Tensor:
+        """The outputs of packed states, (batch,), of the only level after last letters."""
+        output = torch.empty(len(state), dtype=torch.int32, device=self.device)
+        launch(
+            outputs_of_states, len(state),
+            state, last, output, self._tables[-1], len(state), last.stride(0),
+            LEVELS=self._levels,
+        )  # fmt: skip
+        return output

@@ -1,0 +1,174 @@
+"""Batches of words read by Triton kernels, with the bits of the plain scan."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from lrnn_theory.arithmetic import Arithmetic
+from lrnn_theory.cuda.copies import CopiesScan
+from lrnn_theory.cuda.floats import FloatScan
+from lrnn_theory.cuda.launch import aligned
+from lrnn_theory.cuda.packed import PackedScan
+from lrnn_theory.lrnn import LRNN
+from lrnn_theory.packing import pack
+from lrnn_theory.scanning import Machine, ScanState, UnsupportedError, read
+
+_MOST_LETTERS = 256
+"""Letters are bytes."""
+
+
+class GpuScan:
+    """An LRNN in an arithmetic, ready to read batches of words on a GPU.
+
+    Args:
+        lrnn: the network.
+        arithmetic: where it runs.
+        device: a CUDA device, or the CPU under Triton's interpreter.
+
+    Raises:
+        UnsupportedError: if there is no kernel for it.
+    """
+
+    def __init__(self, lrnn: LRNN, arithmetic: Arithmetic, device: torch.device) -> None:
+        if len(lrnn.letters) > _MOST_LETTERS:
+            raise UnsupportedError(f"more than {_MOST_LETTERS} letters")
+        self.copies: CopiesScan | None = None
+        try:
+            packed = pack(lrnn, arithmetic)
+            self.chain: Any = _PackedStates(PackedScan(packed, device))
+            self.copies = _copies(packed, device)
+        except UnsupportedError:
+            self.chain = _FloatStates(FloatScan(lrnn, arithmetic, device), lrnn)
+        self.machine = Machine(lrnn, replace(arithmetic, order="sequential", chunk=0), device)
+        self.device = device
+
+    def run(
+        self,
+        tokens: torch.Tensor,
+        lengths: torch.Tensor | None,
+        initial: ScanState | None,
+        every: bool,
+    ) -> tuple[torch.Tensor, ScanState]:
+        """Read words.
+
+        Args:
+            tokens: (batch, time), letter indices, on the device.
+            lengths: (batch,), letters to read of every word, or None for all.
+            initial: where to continue.
+            every: whether to return all outputs, or the last ones.
+
+        Returns:
+            The outputs, (batch, time) with -1 past the end of a word, or (batch,), and the state,
+            as of the sequential order.  Its coordinates are not taken on: only levels that read
+            "shifted", of which there are none here, look at them.
+
+        Raises:
+            UnsupportedError: if the initial state is none that the network can be in.
+        """
+        batch, time = tokens.shape
+        start = self.machine.start(batch) if initial is None else initial
+        letters = aligned(tokens.to(torch.uint8))
+        state = self.chain.enter(start.hidden)
+        output = start.output.to(torch.int32)
+        outputs = None
+        if every:
+            outputs = torch.full((time, batch), -1, device=self.device)
+        void = None
+        if batch and time:
+            if self.copies is not None and outputs is None and lengths is None:
+                self.copies.run(self.chain.scan, letters, time, state[0], output)
+            else:
+                void = self.chain.scan.run(letters, time, lengths, state, output, outputs)
+        hidden = self.chain.leave(state, start.hidden)
+        after = ScanState(tuple(hidden), start.shifted, output.long())
+        found = after.output.clone() if outputs is None else outputs.T
+        if void is not None and bool(void.any()):
+            self._read_again(void, tokens, lengths, start, after, found)
+        return found, after
+
+    def _read_again(
+        self,
+        void: torch.Tensor,
+        tokens: torch.Tensor,
+        lengths: torch.Tensor | None,
+        start: ScanState,
+        after: ScanState,
+        found: torch.Tensor,
+    ) -> None:
+        """Put the plain scan's results in the place of those of some words."""
+        rows = tokens[void].long().clamp(0, len(self.machine.lrnn.letters) - 1).T
+        ends = None if lengths is None else lengths[void]
+        again, state = read(
+            self.machine, rows, ends, start.take(void.cpu().numpy()), found.ndim == 2
+        )
+        found[void] = again
+        after.output[void] = state.output
+        for old, new in zip(after.hidden, state.hidden, strict=True):
+            old[void] = new
+
+
+def _copies(packed: Any, device: torch.device) -> CopiesScan | None:
+    try:
+        return CopiesScan(packed, device)
+    except UnsupportedError:
+        return None
+
+
+class _PackedStates:
+    """States of a packed network as words, and back."""
+
+    def __init__(self, scan: PackedScan) -> None:
+        self.scan = scan
+        self._known = [torch.from_numpy(v.words).to(scan.device) for v in scan.packed.levels]
+
+    def enter(self, hidden: tuple[Any, ...]) -> torch.Tensor:
+        """(levels, batch) words.
+
+        Raises:
+            UnsupportedError: if the network is never in such a state.
+        """
+        rows = []
+        for level, known, h in zip(self.scan.packed.levels, self._known, hidden, strict=True):
+            h = torch.as_tensor(h, device=self.scan.device)[:, :, 0]
+            entries = h.long()
+            shifts = torch.arange(level.n, device=self.scan.device) * level.width
+            words = ((entries + level.bias) << shifts).sum(dim=1)
+            if not (bool((entries == h).all()) and bool(torch.isin(words, known).all())):
+                raise UnsupportedError("a state that the layer is never in")
+            rows.append(words)
+        return torch.stack(rows).to(self.scan.word)
+
+    def leave(self, state: torch.Tensor, like: tuple[Any, ...]) -> list[Any]:
+        """(batch, n, 1) states of every level, of the types given."""
+        hidden = []
+        for level, words, h in zip(self.scan.packed.levels, state, like, strict=True):
+            shifts = torch.arange(level.n, device=self.scan.device) * level.width
+            fields = (words.to(torch.int64)[:, None] >> shifts) & ((1 << level.width) - 1)
+            entries = (fields - level.bias)[:, :, None]
+            is_tensor = isinstance(h, torch.Tensor)
+            hidden.append(entries.to(h.dtype) if is_tensor else entries.cpu().numpy())
+        return hidden
+
+
+class _FloatStates:
+    """States of a chain that rounds, entry by entry, and back."""
+
+    def __init__(self, scan: FloatScan, lrnn: LRNN) -> None:
+        self.scan = scan
+        self._shapes = [(v.layer.n, v.layer.d) for v in lrnn.levels]
+
+    def enter(self, hidden: tuple[Any, ...]) -> torch.Tensor:
+        """(numbers, batch)."""
+        flat = [h.flatten(1).to(self.scan.carrier) for h in hidden]
+        return torch.cat(flat, dim=1).T.contiguous()
+
+    def leave(self, state: torch.Tensor, like: tuple[Any, ...]) -> list[torch.Tensor]:
+        """(batch, n, d) states of every level, of the types given."""
+        parts = state.T.split([n * d for n, d in self._shapes], dim=1)
+        return [
+            x.reshape(-1, *shape).to(h.dtype, copy=True)
+            for x, shape, h in zip(parts, self._shapes, like, strict=True)
+        ]
