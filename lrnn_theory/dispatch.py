@@ -86,7 +86,7 @@ def scan(
         if fast is not None:
             try:
                 here = None if ends is None else ends.to(place)
-                found = fast.run(tokens.to(place), here, initial, every)
+                found = fast.run(tokens.to(place), here, initial, every, return_state)
             except UnsupportedError as reason:
                 if backend is not None:
                     raise _cannot(backend, arithmetic, reason) from None
@@ -185,7 +185,7 @@ def _check_range(tokens: torch.Tensor, ends: torch.Tensor | None, n_letters: int
     """Letters must be in range; past the end of a word anything goes."""
     if not tokens.numel():
         return
-    low, high = int(tokens.min()), int(tokens.max())
+    low, high = (int(x) for x in torch.aminmax(tokens))
     if (low < 0 or high >= n_letters) and ends is not None:
         within = torch.arange(tokens.shape[1]) < ends[:, None]
         valid = tokens.cpu()[within]

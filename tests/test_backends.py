@@ -8,7 +8,7 @@ import pytest
 import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from networks import counter, networks
+from networks import counter, networks, weighing
 
 from constructions import compile_dfa
 from lrnn_theory import LRNN, Dense, Layer, Level, dispatch, languages, scan
@@ -170,6 +170,36 @@ def test_a_state_that_is_never_reached_is_taken_by_the_reference():
     assert torch.equal(scan(lrnn, tokens, initial=strange), wanted)
 
 
+@pytest.mark.parametrize("arithmetic", ["float32", "bfloat16:each+factored"])
+@pytest.mark.parametrize("backend", ["reference", "compiled"])
+def test_a_state_to_continue_from_is_not_changed(arithmetic, backend):
+    lrnn = compile_dfa("(0|10*1)*")
+    _, state = scan(lrnn, [[0, 1], [1, 1]], arithmetic, return_state=True)
+    before = state.output.clone(), [x.clone() for x in state.hidden]
+    found = scan(lrnn, [[1], [1]], arithmetic, initial=state, outputs="last", backend=backend)
+    assert found.tolist() == [1, 0]
+    assert torch.equal(state.output, before[0])
+    assert all(map(same_bits, state.hidden, before[1]))
+
+
+@pytest.mark.parametrize("order", ["@tree", "@chunk:4"])
+def test_a_state_within_an_order_is_that_of_the_reference(order):
+    lrnn = compile_dfa("(0|10*1)*")
+    scan(lrnn, [[1]], "bfloat16" + order, backend="compiled")
+    with pytest.raises(ValueError, match="is that of its order"):
+        scan(lrnn, [[1]], "bfloat16" + order, return_state=True, backend="compiled")
+    _, state = scan(lrnn, [[1]], "bfloat16" + order, return_state=True)
+    assert scan(lrnn, [[1, 1]], "bfloat16" + order, initial=state).tolist() == [[1, 0]]
+
+
+def test_all_nans_of_a_compiled_state_are_one():
+    lrnn = weighing([1, 0], [[0, 0], [1, 1]], Dense(np.array([[[2, -2], [2, 2]]])))
+    for arithmetic in ("float32:each", "bfloat16:once"):
+        _, state = scan(lrnn, [[0] * 300], arithmetic, return_state=True, backend="compiled")
+        hidden = state.hidden[0].numpy()
+        assert same_bits(hidden, np.full_like(hidden, np.nan))
+
+
 def test_a_state_between_two_integers_is_none_of_a_packed_layer():
     lrnn = compile_dfa("(0|10*1)*")
     _, state = scan(lrnn, [[1]], return_state=True, backend="reference")
@@ -300,6 +330,10 @@ def test_only_chains_are_compiled():
         scan(pair, [[0]], backend="compiled")
     with pytest.raises(ValueError, match="backend"):
         scan(lrnn, [[0]], backend="gpu")
+
+
+def test_an_action_that_no_letter_takes_leads_nowhere():
+    assert len(pack(counter(3, steps=(0, 1)), "exact").levels[0].words) == 1
 
 
 @pytest.mark.parametrize("bits", [32, 64])

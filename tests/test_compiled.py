@@ -445,6 +445,7 @@ def counting(m, text):
 def test_rotations(m, text, wanted):
     case = counting(m, text)
     assert Follower(*case).orbit(0, 10_000) == wanted
+    assert Follower(*case).orbit(0, 3 * wanted.steps) == wanted  # a cycle is noticed soon
     assert Plain(*case).orbit(0, 10_000) == wanted
 
 

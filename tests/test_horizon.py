@@ -2,12 +2,14 @@
 
 import json
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mutants import machine
 
 from constructions import compile_dfa
 from lrnn_theory import Automaton, Horizon, horizon, languages, scan
@@ -145,6 +147,45 @@ def test_networks_of_several_layers_are_followed_too():
     other = compile_dfa(Automaton.from_regex("0*", automaton.letters))
     found = horizon(other, automaton, "float16", words)
     assert found.first == (len("2024-02-29"), None, None) or found.first[0] is not None
+
+
+def test_a_unary_horizon_covers_what_was_proved():
+    right = horizon(compile_dfa("(aa)*"), "(aa)*", "bfloat16", length=77)
+    assert (right.first, right.covered, right.never) == ((None,), (77,), True)
+    sixty = residues(60)
+    wrong = horizon(compile_dfa(sixty, "rotation"), sixty, "bfloat16:once")
+    assert (wrong.first, wrong.covered) == ((222,), (221,))
+    stopped = horizon(compile_dfa(sixty, "rotation"), sixty, "float32", length=1000)
+    assert (stopped.first, stopped.covered, stopped.never) == ((None,), (1000,), False)
+    nothing = horizon(replace(compile_dfa("(aa)*"), empty_output=0), "(aa)*")
+    assert (nothing.first, nothing.covered) == ((0,), (0,))
+    open_end = horizon(compile_dfa(sixty, "rotation"), sixty, "float32@tree", length=50)
+    assert (open_end.first, open_end.covered, open_end.never) == ((None,), (49,), False)
+
+
+def test_the_letter_repeated_is_the_one_asked_for():
+    """Also by a Mealy machine, and by a network with a tail, which is followed and not proved."""
+    mealy = Automaton.from_table([[1, 0], [0, 1]], outputs=[[0, 1], [1, 2]], output_symbols="xyz")
+    assert all(horizon(compile_dfa(mealy), mealy, letter=letter).never for letter in "ab")
+    tail, other = machine("Tomita 7, tail").lrnn, Automaton.from_regex("a*b?b?", "ab")
+    found = [horizon(tail, other, "bfloat16", letter=letter, length=30) for letter in "ab"]
+    assert [(x.first, x.covered) for x in found] == [((None,), (30,)), ((3,), (2,))]
+
+
+def test_letters_may_be_numbered_otherwise_than_their_classes():
+    automaton = Automaton.from_regex("a(a|b)*")
+    lrnn = compile_dfa(automaton)
+    level = lrnn.levels[0]
+    swapped = replace(level, action=level.action[::-1], next=level.next[::-1])
+    other = replace(lrnn, letter_class=np.array([1, 0]), heads=((swapped, *lrnn.heads[0][1:]),))
+    assert horizon(other, automaton, words=["abb", "baa"]).first == (None, None)
+
+
+def test_a_mealy_machine_of_several_layers_is_followed():
+    mealy = machine("T3, Mealy")
+    assert len(mealy.lrnn.levels) > 1
+    words = ["abccbacab", "cab", ""]
+    assert horizon(mealy.lrnn, mealy.automaton, "float16", words).covered == (9, 3, 0)
 
 
 def test_misuse():

@@ -23,8 +23,9 @@ AUTOMATA = "Automata know nothing of weights"
 SIBLINGS = "No construction imports a sibling"
 TORCH = "Only scans and what runs them import torch"
 NUMBA = "Only compiled code needs numba: a machine with a GPU and without it can scan"
+TRITON = "Only kernels need Triton, which is there with CUDA builds of torch only"
 READERS = "Only readers and writers of automata import automata-lib and networkx"
-CONTRACTS = {ENGINE, MODULES, FRONT, AUTOMATA, SIBLINGS, TORCH, NUMBA, READERS}
+CONTRACTS = {ENGINE, MODULES, FRONT, AUTOMATA, SIBLINGS, TORCH, NUMBA, TRITON, READERS}
 
 
 def broken_contracts(project: Path) -> set[str]:
@@ -71,6 +72,7 @@ def test_contracts_are_kept(project: Path) -> None:
         ("lrnn_theory/automaton.py", "def lazily(): import torch", TORCH),
         ("lrnn_theory/cascade.py", "import torch", TORCH),
         ("lrnn_theory/scanning/rounding.py", "import numba", NUMBA),
+        ("lrnn_theory/packing.py", "import triton", TRITON),
         ("lrnn_theory/regex.py", "from automata.fa.nfa import NFA", READERS),
     ],
 )

@@ -206,6 +206,20 @@ def test_an_input_is_added_in_the_accumulator(text, wanted):
     assert plain.step(plain.start(1), np.array([0]))[0, 0, 0] == wanted
 
 
+def factored(keys, betas, ptr, h0):
+    """A layer of Householder factors of the plane."""
+    actions = len(ptr) - 1
+    return Layer(
+        Householder(np.array(keys, object).reshape(-1, 2), np.array(betas, object), np.array(ptr)),
+        b=np.zeros((actions, 2, 1), int),
+        h0=np.array(h0, object).reshape(2, 1),
+        codewords=(np.zeros((1, 2, 1), int),),
+        readout=np.zeros((actions, 1, 2), int),
+        size=1,
+        initial=0,
+    )
+
+
 U = Fraction(1, 2**23)
 
 
@@ -223,21 +237,26 @@ U = Fraction(1, 2**23)
     ],
 )  # fmt: skip
 def test_a_product_of_factors(text, keys, betas, ptr, h0, wanted):
-    arithmetic, actions = Arithmetic.parse(text), len(ptr) - 1
-    layer = Layer(
-        Householder(np.array(keys, object), np.array(betas, object), np.array(ptr)),
-        b=np.zeros((actions, 2, 1), int),
-        h0=np.array(h0, object).reshape(2, 1),
-        codewords=(np.zeros((1, 2, 1), int),),
-        readout=np.zeros((actions, 1, 2), int),
-        size=1,
-        initial=0,
-    )
+    arithmetic, layer = Arithmetic.parse(text), factored(keys, betas, ptr, h0)
     fast, plain = FloatKernel(layer, arithmetic, CPU), RationalKernel(layer, arithmetic)
     compiled = CompiledLayer(layer, arithmetic)
     assert numbers(fast.step(fast.start(1), torch.tensor([0]))) == numbers(wanted)
     assert numbers(plain.step(plain.start(1), np.array([0]))) == numbers(wanted)
     assert numbers(compiled.run(compiled.start(), [0])) == numbers(wanted)
+
+
+@pytest.mark.parametrize("first", [1, 2, 3])
+def test_factors_are_appended(first):
+    """Actions of one short key, of a longer one, of none, and of both."""
+    keys, betas, ptr = [[1, 0], [1, 1], [1, 0], [1, 1]], [2, 1, 1, 2], [0, 1, 2, 2, 4]
+    arithmetic, cut = Arithmetic.parse("float32:each+factored"), ptr[first]
+    whole = FloatKernel(factored(keys, betas, ptr, [3, 5]), arithmetic, CPU)
+    grown = FloatKernel(
+        factored(keys[:cut], betas[:cut], ptr[: first + 1], [3, 5]), arithmetic, CPU
+    )
+    grown.extend(factored(keys[cut:], betas[cut:], [x - cut for x in ptr[first:]], [3, 5]))
+    every = torch.arange(4)
+    assert torch.equal(grown.step(grown.start(4), every), whole.step(whole.start(4), every))
 
 
 @given(st.data())

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given, settings
 
 from constructions import compile_dfa
-from lrnn_theory import Proved, extract, languages, verify
+from lrnn_theory import Automaton, Proved, extract, languages, verify
 from lrnn_theory.arithmetic import Arithmetic
 from lrnn_theory.strategies import automata
-from lrnn_theory.verification import Budget, extraction
+from lrnn_theory.verification import Budget, extraction, learner
 from lrnn_theory.verification.learner import learn
 
 
@@ -28,6 +28,52 @@ def test_named_machines_are_learnt(name):
     found = learn(compile_dfa(automaton), Arithmetic.parse("float32"), Budget(50_000))
     assert found is not None
     assert found.difference(automaton.minimize()) is None
+
+
+@pytest.mark.parametrize(
+    "automaton",
+    [
+        Automaton.from_regex("([ac]b|d)*", "dcba"),
+        Automaton.from_table(
+            [[1, 0], [0, 0], [1, 0]], outputs=[[0, 1], [1, 1], [0, 1]], letters="abc"
+        ),
+    ],
+)
+def test_letters_of_one_class_are_learnt_with_the_others(automaton):
+    lrnn = compile_dfa(automaton)
+    assert len(set(lrnn.letter_class.tolist())) < len(lrnn.letters)
+    found = learn(lrnn, Arithmetic.parse("float32"), Budget(500))
+    assert found is not None
+    assert found.difference(automaton.minimize()) is None
+
+
+@pytest.mark.parametrize("attacks", [0, 1000])
+def test_attacks_find_what_is_undecided(attacks, monkeypatch):
+    """Where `verify` refutes nothing, random words do, at the first try or at the last."""
+
+    def hesitant(*arguments, **options):
+        verdict = verify(*arguments, **options)
+        return verdict if isinstance(verdict, Proved) else None
+
+    monkeypatch.setattr(learner, "verify", hesitant)
+    monkeypatch.setattr(learner._Table.attack, "__defaults__", (attacks,))
+    monkeypatch.setattr(learner, "_LAST_ATTACKS", 1000 - attacks)
+    found = learn(compile_dfa(languages.mod(7)), Arithmetic.parse("float32"), Budget(500))
+    assert found is not None
+    assert found.n_states == 7
+
+
+def test_what_is_not_proved_is_not_learnt():
+    """Random words tell no difference, but the rotation is not decided."""
+    lrnn = compile_dfa(languages.mod(7), "rotation")
+    assert learn(lrnn, Arithmetic.parse("float32@tree"), Budget(5)) is None
+
+
+@pytest.mark.parametrize("most", [6, 7])
+def test_more_states_than_the_limit_are_not_learnt(most, monkeypatch):
+    monkeypatch.setattr(learner, "MAX_STATES", most)
+    found = learn(compile_dfa(languages.mod(7)), Arithmetic.parse("float32"), Budget(500))
+    assert (found is None) == (most < 7)
 
 
 def test_extraction_learns_where_closing_is_too_much(monkeypatch):

@@ -28,6 +28,7 @@ from lrnn_theory.cascade import Budget as CascadeBudget
 from lrnn_theory.cascade import decompose
 from lrnn_theory.exactness import computes_exactly
 from lrnn_theory.strategies import automata
+from lrnn_theory.verification import orderfree
 from lrnn_theory.verification.compositional import prove
 from lrnn_theory.verification.equivalence import Question
 from lrnn_theory.verification.orderfree import NotOrderFreeError, close_products
@@ -217,6 +218,21 @@ def test_a_letter_may_come_before_a_block():
     readout, maps = [[[0, 0], [1, 1]]] * 2, [[-1, 1]] * 2
     with pytest.raises(NotOrderFreeError, match="misread"):
         closed("{-2,-1,0,1,2}:once", [-half, 1], [2, quarter], readout, maps)
+
+
+def test_states_are_taken_on_letter_after_letter():
+    """The product of two letters leads back to 1, but one after the other to 0, which is a tie."""
+    with pytest.raises(NotOrderFreeError, match="misread"):
+        closed("{-1,0,1}", [-1], [-1], [[[1, 0], [0, 1]]], [[1, 0]])
+
+
+def test_maps_may_be_too_many_or_too_large(monkeypatch):
+    with pytest.raises(NotOrderFreeError, match="not finite"):
+        closed("float8_e5m2", [2], [0], [[[0, 0], [1, 1]]], [[-1, 1]])
+    readout = [[[1, 0], [1, 1]], [[1, 1], [1, 0]]]
+    monkeypatch.setattr(orderfree, "MAX_MAPS", 3)
+    with pytest.raises(NotOrderFreeError, match="more than 3"):
+        closed("{-1,0,1}", [0, 0], [1, -1], readout, [[-1, 1]] * 2)
 
 
 def test_maps_of_coordinates_do_not_commute():

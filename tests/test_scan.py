@@ -119,6 +119,7 @@ def test_the_input_is_not_changed():
         ({"tokens": [[0]], "arithmetic": "fp32"}, ValueError, "arithmetic"),
         ({"tokens": [[0]], "outputs": "first"}, ValueError, "outputs"),
         ({"tokens": [[0]], "lengths": [2]}, ValueError, "lengths"),
+        ({"tokens": [[0]], "lengths": [-1]}, ValueError, "lengths"),
         ({"tokens": [[0]], "lengths": [1, 1]}, ValueError, "lengths"),
     ],
 )
@@ -130,7 +131,9 @@ def test_bad_arguments(arguments, error, match):
 
 def test_a_token_past_the_end_of_a_word_is_ignored():
     lrnn = compile_dfa("(0|10*1)*")
-    assert scan(lrnn, [[1, 99], [1, 1]], lengths=[1, 2]).tolist() == [[0, -1], [0, 1]]
+    for token in (99, -1):
+        assert scan(lrnn, [[1, token], [1, 1]], lengths=[1, 2]).tolist() == [[0, -1], [0, 1]]
+        assert scan(lrnn, [[token]], lengths=[0]).tolist() == [[-1]]
 
 
 def test_a_state_of_another_batch_is_refused():

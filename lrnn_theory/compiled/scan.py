@@ -44,7 +44,8 @@ class CompiledScan:
         lengths: torch.Tensor | None,
         initial: ScanState | None,
         every: bool,
-    ) -> tuple[torch.Tensor, ScanState]:
+        keep: bool,
+    ) -> tuple[torch.Tensor, ScanState | None]:
         """Read words.
 
         Args:
@@ -52,6 +53,7 @@ class CompiledScan:
             lengths: (batch,), letters to read of every word, or None for all.
             initial: where to continue.
             every: whether to return all outputs, or the last ones.
+            keep: whether to return the state.
 
         Returns:
             The outputs, (batch, time) with -1 past the end of a word, or (batch,), and the state,
@@ -74,12 +76,14 @@ class CompiledScan:
             self.chain.read(letters[part], ends[part], own, output[part], of_part)
 
         _in_threads(read, letters)
+        found = torch.from_numpy(output if outputs is None else outputs)
+        if not keep:
+            return found, None
         hidden = [
             torch.from_numpy(x).to(like.dtype) if isinstance(like, torch.Tensor) else x
             for x, like in zip(self.chain.leave(state), start.hidden, strict=True)
         ]
-        after = ScanState(tuple(hidden), start.shifted, torch.from_numpy(output))
-        return torch.from_numpy(output.copy() if outputs is None else outputs), after
+        return found, ScanState(tuple(hidden), start.shifted, torch.from_numpy(output.copy()))
 
 
 def _in_threads(read: Callable[[slice], None], letters: Array) -> None:

@@ -9,7 +9,7 @@ from triton import knobs
 from lrnn_theory.cuda.copies_kernels import (
     compose_copies,
     copies_of_stretches,
-    states_of_names,
+    finish_copies,
 )
 from lrnn_theory.cuda.launch import launch
 from lrnn_theory.cuda.packed import PackedScan
@@ -66,44 +66,35 @@ class CopiesScan:
         state: torch.Tensor,
         output: torch.Tensor,
     ) -> None:
-        """Read words of `time` letters; `state` and `output`, (batch,), are taken on."""
-        self.move(state, self.names(letters, time))
-        output.copy_(scan.told(state, letters[:, time - 1]))
-
-    def names(self, letters: torch.Tensor, time: int) -> torch.Tensor:
-        """What the first `time` letters of every row do, (words, batch) int32.
+        """Read words of `time` letters; `state` and `output`, (batch,), are taken on.
 
         Args:
-            letters: (batch, stride), uint8, aligned rows of a multiple of four bytes.
-            time: letters of a word.
+            scan: the same network.
+            letters: (batch, stride), uint8, rows as `aligned` makes them.
+            time: letters of a word, at least one.
+            state: (batch,), packed states.
+            output: (batch,), int32.
         """
         batch, stride = letters.shape
         wanted = max(_SHORTEST, -(-batch * time // _LANES))
-        length = min(-(-time // 4) * 4, 1 << (wanted - 1).bit_length())
+        length = min(stride, 1 << (wanted - 1).bit_length())
         count = -(-time // length)
+        shared = {"WORDS": self.words, "ASM": not knobs.runtime.interpret}
         names = torch.empty(self.words, batch * count, dtype=torch.int32, device=self.device)
         launch(
             copies_of_stretches, batch * count,
             letters.view(torch.int32), names, self._selectors, self._signs,
             batch, time, count, length, stride,
-            WORDS=self.words, SIGNED=self.signed, RAGGED=count * length != time,
-            ASM=not knobs.runtime.interpret,
+            SIGNED=self.signed, RAGGED=count * length != time, **shared,
         )  # fmt: skip
-        while count > 1:
+        while count > _GROUP:
             fewer = -(-count // _GROUP)
             out = torch.empty(self.words, batch * fewer, dtype=torch.int32, device=self.device)
-            launch(
-            compose_copies, batch * fewer,
-                names, out, batch, fewer, count, _GROUP,
-                WORDS=self.words, ASM=not knobs.runtime.interpret,
-            )  # fmt: skip
+            launch(compose_copies, batch * fewer, names, out, batch, fewer, count, _GROUP, **shared)
             names, count = out, fewer
-        return names
-
-    def move(self, state: torch.Tensor, names: torch.Tensor) -> None:
-        """Take packed states, (batch,), to those after the letters that `names` stands for."""
         launch(
-            states_of_names, len(state),
-            names, state, len(state),
+            finish_copies, batch,
+            names, state, letters, output, scan.follow, batch, count, time - 1, stride,
             N=self.level.n, WIDTH=self.level.width, BIAS=self.level.bias,
+            LEVELS=scan.levels, **shared,
         )  # fmt: skip

@@ -11,6 +11,8 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
+from lrnn_theory.cuda.packed_kernels import context_below
+
 
 @triton.jit
 def _pick(x, y, selector, ASM: tl.constexpr):
@@ -76,6 +78,25 @@ def copies_of_stretches(
 
 
 @triton.jit
+def _composed(
+    names, first, last, group, words,
+    WORDS: tl.constexpr, ASM: tl.constexpr, BLOCK: tl.constexpr,
+):  # fmt: skip
+    """What the stretches from `first` to before `last` do, at most `group`, one after another."""
+    x = tl.full([BLOCK], 0x03020100, tl.int32)
+    y = tl.full([BLOCK], 0x07060504, tl.int32)
+    for i in range(group):
+        reads = first + i < last
+        u = tl.load(names + first + i, mask=reads, other=0x03020100)
+        moved = _pick(x, y, _nibbles(u), ASM) ^ (u & -2139062144)
+        if WORDS == 2:
+            v = tl.load(names + words + first + i, mask=reads, other=0x07060504)
+            y = _pick(x, y, _nibbles(v), ASM) ^ (v & -2139062144)
+        x = moved
+    return x, y
+
+
+@triton.jit
 def compose_copies(
     names, out, rows, count, total, group,
     WORDS: tl.constexpr, ASM: tl.constexpr, BLOCK: tl.constexpr,
@@ -87,41 +108,41 @@ def compose_copies(
     lane = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     inside = lane < rows * count
     row = lane // count
-    first = (lane - row * count) * group
-    last = tl.minimum(first + group, total)
-    x = tl.full([BLOCK], 0x03020100, tl.int32)
-    y = tl.full([BLOCK], 0x07060504, tl.int32)
-    for i in range(group):
-        reads = inside & (first + i < last)
-        place = row * total + first + i
-        u = tl.load(names + place, mask=reads, other=0x03020100)
-        moved = _pick(x, y, _nibbles(u), ASM) ^ (u & -2139062144)
-        if WORDS == 2:
-            v = tl.load(names + rows * total + place, mask=reads, other=0x07060504)
-            y = _pick(x, y, _nibbles(v), ASM) ^ (v & -2139062144)
-        x = moved
+    first = row * total + (lane - row * count) * group
+    last = tl.minimum(first + group, (row + 1) * total)
+    last = tl.where(inside, last, 0)
+    x, y = _composed(names, first, last, group, rows * total, WORDS, ASM, BLOCK)
     tl.store(out + lane, x, mask=inside)
     if WORDS == 2:
         tl.store(out + rows * count + lane, y, mask=inside)
 
 
 @triton.jit
-def states_of_names(
-    names, state, rows,
-    N: tl.constexpr, WIDTH: tl.constexpr, BIAS: tl.constexpr, BLOCK: tl.constexpr,
+def finish_copies(
+    names, state, letters, output, follow, rows, total, last_letter, stride,
+    WORDS: tl.constexpr, N: tl.constexpr, WIDTH: tl.constexpr, BIAS: tl.constexpr,
+    LEVELS: tl.constexpr, ASM: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
-    """Take packed states, (rows,), to those that names, (words, rows), say."""
+    """Take packed states, (rows,), through all stretches of their row, and read the outputs.
+
+    names: (WORDS, rows * total); letters: rows of `stride` bytes.
+    """
     lane = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     inside = lane < rows
-    h = tl.load(state + lane, mask=inside, other=0)
+    lane = tl.minimum(lane, rows - 1)
+    first = lane * total
+    x, y = _composed(names, first, first + total, total, rows * total, WORDS, ASM, BLOCK)
+    h = tl.load(state + lane)
     new = h ^ h
     for i in tl.static_range(N):
-        if i % 4 == 0:
-            four = tl.load(names + i // 4 * rows + lane, mask=inside, other=0)
+        four = x if i < 4 else y
         name = (four >> (8 * (i % 4))) & 255
         place = name & 127
         entry = ((h >> (place * WIDTH).to(h.dtype)) & ((1 << WIDTH) - 1)).to(tl.int32) - BIAS
         entry = tl.where(place < N, entry, 0)
         entry = tl.where(name > 127, -entry, entry) + BIAS
         new += entry.to(h.dtype) << (i * WIDTH)
+    letter = tl.load(letters + lane.to(tl.int64) * stride + last_letter).to(tl.int32)
+    told = context_below(new, letter, follow, LEVELS, 0)
     tl.store(state + lane, new, mask=inside)
+    tl.store(output + lane, told, mask=inside)

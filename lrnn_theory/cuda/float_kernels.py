@@ -364,18 +364,18 @@ def read_floats(
     for t in range(0, time, 4):
         four = tl.load(source + t // 4)
         if UNROLLED:
-            for k in tl.static_range(4):
+            for place in tl.static_range(4):
                 h, c, poison = _letter(
-                    h, c, poison, (four >> (8 * k)) & 255, t + k < end, sink, inside, lane,
+                    h, c, poison, (four >> (8 * place)) & 255, t + place < end, sink, inside, lane,
                     action, values, betas, b, entries, offsets, follow,
                     LEVELS, RAGGED, EVERY, ONCE, FMA, ODD, INNER, FINAL, FINAL_TYPE,
                 )  # fmt: skip
                 if EVERY:
                     sink += batch
         else:
-            for k in range(4):
+            for place in range(4):
                 h, c, poison = _letter(
-                    h, c, poison, (four >> (8 * k)) & 255, t + k < end, sink, inside, lane,
+                    h, c, poison, (four >> (8 * place)) & 255, t + place < end, sink, inside, lane,
                     action, values, betas, b, entries, offsets, follow,
                     LEVELS, RAGGED, EVERY, ONCE, FMA, ODD, INNER, FINAL, FINAL_TYPE,
                 )  # fmt: skip

@@ -93,14 +93,18 @@ class FloatScan:
         self.carrier = torch.float32 if plain else torch.float64
         self._arrays = _Arrays()
         self._numbers, self._terms = 0, 0
+        initial: list[NDArray[Any]] = []
         after = [v.next for v in levels]
         after[-1] = lrnn.output[after[-1]]
         described = []
         for i, (level, below) in enumerate(zip(levels, after, strict=True)):
             classes = lrnn.letter_class if i == 0 else slice(None)
-            described.extend(self._describe(level, below, classes, store(level.layer, arithmetic)))
+            stored = store(level.layer, arithmetic)
+            initial.append(stored.h0.ravel())
+            described.extend(self._describe(level, below, classes, stored))
         if self._numbers > _MOST_NUMBERS or self._terms > _MOST_TERMS:
             raise UnsupportedError(f"{self._numbers} numbers and {self._terms} products a step")
+        self._h0 = torch.from_numpy(np.concatenate(initial)).to(self.carrier).to(device)
         self._options: dict[str, Any] = {
             "LEVELS": tuple(described),
             "NUMBERS": self._numbers,
@@ -148,6 +152,10 @@ class FloatScan:
         )  # fmt: skip
         return numbers, columns, starts, tuple(slots)
 
+    def start(self, batch: int) -> torch.Tensor:
+        """The initial states, (numbers, batch)."""
+        return self._h0[:, None].expand(-1, batch).contiguous()
+
     def run(
         self,
         letters: torch.Tensor,
@@ -188,6 +196,7 @@ class FloatScan:
             HAS_LENGTHS=lengths is not None,
             RAGGED=lengths is not None or time % 4 != 0,
             EVERY=every is not None,
+            wide=every is not None,
             UNROLLED=self._terms <= _FEW_TERMS and len(self._options["LEVELS"]) == 4,
             enable_fp_fusion=False,
             **self._options,

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from lrnn_theory.cuda.launch import launch
-from lrnn_theory.cuda.packed_kernels import outputs_of_states, read_packed
+from lrnn_theory.cuda.packed_kernels import read_packed
 from lrnn_theory.packing import Packed, chain_tables, hash_table
 from lrnn_theory.scanning import UnsupportedError
 
@@ -49,13 +49,14 @@ class PackedScan:
             )  # fmt: skip
             follow.append((v.follow[:, table] + below).ravel())
             first += follow[-1].size
-        self._levels = tuple(levels)
+        self.levels = tuple(levels)
         chain = chain_tables(packed.levels)
+        self.follow = self._indices(np.concatenate(follow))
         self._tables = (
             self._words(chain.constant),
             self._indices(chain.column),
             self._words(chain.columns),
-            self._indices(np.concatenate(follow)),
+            self.follow,
         )
 
     def _words(self, array: Any) -> torch.Tensor:
@@ -64,6 +65,12 @@ class PackedScan:
 
     def _indices(self, array: Any) -> torch.Tensor:
         return torch.from_numpy(np.asarray(array, np.int32)).to(self.device)
+
+    def start(self, batch: int) -> torch.Tensor:
+        """The packed initial states, (levels, batch)."""
+        words = self._words(np.array([[v.start] for v in self.packed.levels]))
+        signed = torch.int32 if self.bits == 32 else torch.int64
+        return words.view(signed).expand(-1, batch).contiguous().view(self.word)
 
     def run(
         self,
@@ -97,19 +104,10 @@ class PackedScan:
             batch,
             time,
             letters.shape[1],
-            LEVELS=self._levels,
+            LEVELS=self.levels,
             HAS_LENGTHS=lengths is not None,
             RAGGED=lengths is not None or time % 4 != 0,
             EVERY=every is not None,
-            UNROLLED=len(self._levels) <= _SHALLOW,
+            wide=every is not None,
+            UNROLLED=len(self.levels) <= _SHALLOW,
         )
-
-    def told(self, state: torch.Tensor, last: torch.Tensor) -> torch.Tensor:
-        """The outputs of packed states, (batch,), of the only level after last letters."""
-        output = torch.empty(len(state), dtype=torch.int32, device=self.device)
-        launch(
-            outputs_of_states, len(state),
-            state, last, output, self._tables[-1], len(state), last.stride(0),
-            LEVELS=self._levels,
-        )  # fmt: skip
-        return output

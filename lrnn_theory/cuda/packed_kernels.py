@@ -55,26 +55,13 @@ def _step(h, c, constant, column_of, columns, LEVELS: tl.constexpr, i: tl.conste
 
 
 @triton.jit
-def _below(h, c, follow, LEVELS: tl.constexpr, i: tl.constexpr):
+def context_below(h, c, follow, LEVELS: tl.constexpr, i: tl.constexpr):
     """The context that a state leads to from context c; after the last level, the output."""
     MULTIPLIER: tl.constexpr = LEVELS[i][5]
     SHIFT: tl.constexpr = LEVELS[i][6]
     FIRST: tl.constexpr = LEVELS[i][7]
     SIZE: tl.constexpr = LEVELS[i][8]
     return tl.load(follow + FIRST + c * SIZE + ((h * MULTIPLIER) >> SHIFT).to(tl.int32))
-
-
-@triton.jit
-def outputs_of_states(
-    state, letters, output, follow, batch, stride, LEVELS: tl.constexpr, BLOCK: tl.constexpr
-):
-    """The outputs of the states of one level after the letters given, (batch,) bytes."""
-    lane = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
-    inside = lane < batch
-    lane = tl.minimum(lane, batch - 1)
-    letter = tl.load(letters + lane.to(tl.int64) * stride).to(tl.int32)
-    told = _below(tl.load(state + lane), letter, follow, LEVELS, 0)
-    tl.store(output + lane, told, mask=inside)
 
 
 @triton.jit
@@ -89,7 +76,7 @@ def _letter(
     for i in tl.static_range(len(LEVELS)):
         new = _step(h[i], below, constant, column_of, columns, LEVELS, i)
         if i < len(LEVELS) - 1 or EVERY:
-            below = _below(new, below, follow, LEVELS, i)
+            below = context_below(new, below, follow, LEVELS, i)
         if RAGGED:
             new = tl.where(reads, new, h[i])
         after = after + (new,)
@@ -129,18 +116,18 @@ def read_packed(
     for t in range(0, time, 4):
         four = tl.load(source + t // 4)
         if UNROLLED:
-            for k in tl.static_range(4):
+            for place in tl.static_range(4):
                 h, c = _letter(
-                    h, c, (four >> (8 * k)) & 255, t + k < end, sink,
+                    h, c, (four >> (8 * place)) & 255, t + place < end, sink,
                     constant, column_of, columns, follow, inside,
                     LEVELS, RAGGED, EVERY,
                 )  # fmt: skip
                 if EVERY:
                     sink += batch
         else:
-            for k in range(4):
+            for place in range(4):
                 h, c = _letter(
-                    h, c, (four >> (8 * k)) & 255, t + k < end, sink,
+                    h, c, (four >> (8 * place)) & 255, t + place < end, sink,
                     constant, column_of, columns, follow, inside,
                     LEVELS, RAGGED, EVERY,
                 )  # fmt: skip
@@ -149,6 +136,6 @@ def read_packed(
     for i in tl.static_range(len(LEVELS)):
         tl.store(state + i * batch + lane, h[i], mask=inside)
     if not EVERY:
-        told = _below(h[len(LEVELS) - 1], c, follow, LEVELS, len(LEVELS) - 1)
+        told = context_below(h[len(LEVELS) - 1], c, follow, LEVELS, len(LEVELS) - 1)
         c = tl.where(end > 0, told, tl.load(output + lane))
     tl.store(output + lane, c, mask=inside)

@@ -51,7 +51,8 @@ class GpuScan:
         lengths: torch.Tensor | None,
         initial: ScanState | None,
         every: bool,
-    ) -> tuple[torch.Tensor, ScanState]:
+        keep: bool,
+    ) -> tuple[torch.Tensor, ScanState | None]:
         """Read words.
 
         Args:
@@ -59,6 +60,7 @@ class GpuScan:
             lengths: (batch,), letters to read of every word, or None for all.
             initial: where to continue.
             every: whether to return all outputs, or the last ones.
+            keep: whether to return the state.
 
         Returns:
             The outputs, (batch, time) with -1 past the end of a word, or (batch,), and the state,
@@ -69,24 +71,35 @@ class GpuScan:
             UnsupportedError: if the initial state is none that the network can be in.
         """
         batch, time = tokens.shape
-        start = self.machine.start(batch) if initial is None else initial
         letters = aligned(tokens.to(torch.uint8))
-        state = self.chain.enter(start.hidden)
-        output = start.output.to(torch.int32)
+        if initial is None:
+            state = self.chain.scan.start(batch)
+            output = torch.full(
+                (batch,), self.machine.lrnn.empty_output, dtype=torch.int32, device=self.device
+            )
+        else:
+            state = self.chain.enter(initial.hidden)
+            output = initial.output.to(torch.int32)
         outputs = None
         if every:
-            outputs = torch.full((time, batch), -1, device=self.device)
+            outputs = torch.empty((time, batch), dtype=torch.int64, device=self.device)
+            if lengths is not None:
+                outputs.fill_(-1)
         void = None
         if batch and time:
             if self.copies is not None and outputs is None and lengths is None:
                 self.copies.run(self.chain.scan, letters, time, state[0], output)
             else:
                 void = self.chain.scan.run(letters, time, lengths, state, output, outputs)
-        hidden = self.chain.leave(state, start.hidden)
-        after = ScanState(tuple(hidden), start.shifted, output.long())
-        found = after.output.clone() if outputs is None else outputs.T
-        if void is not None and bool(void.any()):
-            self._read_again(void, tokens, lengths, start, after, found)
+        found = output.long() if outputs is None else outputs.T
+        after = None
+        again = void is not None and bool(void.any())
+        if keep or again:
+            start = self.machine.start(batch) if initial is None else initial
+            hidden = self.chain.leave(state, start.hidden)
+            after = ScanState(tuple(hidden), start.shifted, output.long())
+            if void is not None and again:
+                self._read_again(void, tokens, lengths, start, after, found)
         return found, after
 
     def _read_again(
