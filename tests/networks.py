@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
+from hypothesis import assume
 from hypothesis import strategies as st
 
 from lrnn_theory import LRNN, Dense, Diagonal, Householder, Layer, Level
@@ -123,3 +125,52 @@ def networks(draw: st.DrawFn) -> LRNN:
         kind="mealy",
         output_symbols=("x", "y"),
     )
+
+
+NATIVE = ["float64", "float32", "bfloat16", "float16:once", "float8_e4m3", "fixed12.4", "tf32:each"]
+"""Arithmetics that doubles emulate."""
+
+
+def same_bits(x: Any, y: Any) -> bool:
+    """Whether two arrays or tensors are the same, zeros' signs and NaNs included."""
+    x, y = np.asarray(x), np.asarray(y)
+    return x.dtype == y.dtype and x.tobytes() == y.tobytes()
+
+
+def random_words(
+    lrnn: LRNN, seed: int, batch: int = 7, time: int = 30, dtype: Any = np.int64
+) -> tuple[np.ndarray, np.ndarray]:
+    """Letters (batch, time), and lengths."""
+    rng = np.random.default_rng(seed)
+    tokens = rng.integers(len(lrnn.letters), size=(batch, time)).astype(dtype)
+    return tokens, rng.integers(time + 1, size=batch)
+
+
+@st.composite
+def chains(draw: st.DrawFn) -> LRNN:
+    """Networks of one head whose levels read "previous" or "current"."""
+    lrnn = draw(networks())
+    reads = draw(st.sampled_from(["previous", "current"]))
+    head = tuple(replace(v, reads=reads) if v.reads == "shifted" else v for v in lrnn.heads[0])
+    assume(head)
+    finals = int(head[-1].next.max()) + 1
+    return replace(lrnn, heads=(head,), combine=(), output=np.arange(finals) % 2)
+
+
+@st.composite
+def signed(draw: st.DrawFn) -> LRNN:
+    """One layer whose rows have at most one entry, 1 or -1, and else a constant."""
+    n, actions = draw(st.integers(1, 5)), draw(st.integers(1, 3))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    matrices, b = np.zeros((actions, n, n), int), np.zeros((actions, n, 1), int)
+    for a in range(actions):
+        column = rng.permutation(n) if draw(st.booleans()) else rng.integers(n, size=n)
+        matrices[a, np.arange(n), column] = rng.choice([1, 1, -1, 0], size=n)
+        b[a, :, 0] = np.where(matrices[a].any(axis=1), 0, rng.integers(-2, 3, size=n))
+    codewords = rng.integers(-2, 3, size=(3, n, 1))
+    readout = np.tile(np.arange(3)[:, None], (actions, 1, 2))
+    h0 = rng.integers(-2, 3, size=(n, 1))
+    layer = Layer(Dense(matrices), b, h0, (codewords,), readout, 3, 0)
+    level = Level(layer, np.arange(actions), rng.integers(2, size=(actions, 3)), "current")
+    letters = tuple("abc"[:actions])
+    return LRNN(letters, np.arange(actions), ((level,),), np.arange(2), 0)

@@ -6,27 +6,18 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 import torch
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
-from networks import counter, networks, weighing
+from networks import NATIVE, chains, counter, random_words, same_bits, signed, weighing
 
 from constructions import compile_dfa
-from lrnn_theory import LRNN, Dense, Layer, Level, dispatch, languages, scan
+from lrnn_theory import Dense, dispatch, languages, scan
 from lrnn_theory.arithmetic import Arithmetic
 from lrnn_theory.compiled.packed import PackedChain
 from lrnn_theory.compiled.scan import CompiledScan
-from lrnn_theory.cuda import copies
-from lrnn_theory.cuda.scan import GpuScan
 from lrnn_theory.packing import hash_table, pack
 from lrnn_theory.scanning import UnsupportedError
 from lrnn_theory.strategies import arithmetics, automata
-
-NATIVE = ["float64", "float32", "bfloat16", "float16:once", "float8_e4m3", "fixed12.4", "tf32:each"]
-
-
-def same_bits(x, y):
-    x, y = np.asarray(x), np.asarray(y)
-    return x.dtype == y.dtype and x.tobytes() == y.tobytes()
 
 
 def assert_same(lrnn, tokens, arithmetic, lengths=None, initial=None, backend="compiled"):
@@ -46,45 +37,9 @@ def assert_same(lrnn, tokens, arithmetic, lengths=None, initial=None, backend="c
     return found[1]
 
 
-def words(lrnn, seed, batch=7, time=30, dtype=np.int64):
-    rng = np.random.default_rng(seed)
-    tokens = rng.integers(len(lrnn.letters), size=(batch, time)).astype(dtype)
-    return tokens, rng.integers(time + 1, size=batch)
-
-
-@st.composite
-def chains(draw):
-    """Networks of one head whose levels read "previous" or "current"."""
-    lrnn = draw(networks())
-    reads = draw(st.sampled_from(["previous", "current"]))
-    head = tuple(replace(v, reads=reads) if v.reads == "shifted" else v for v in lrnn.heads[0])
-    assume(head)
-    finals = int(head[-1].next.max()) + 1
-    return replace(lrnn, heads=(head,), combine=(), output=np.arange(finals) % 2)
-
-
-@st.composite
-def signed(draw):
-    """One layer whose rows have at most one entry, 1 or -1, and else a constant."""
-    n, actions = draw(st.integers(1, 5)), draw(st.integers(1, 3))
-    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
-    matrices, b = np.zeros((actions, n, n), int), np.zeros((actions, n, 1), int)
-    for a in range(actions):
-        column = rng.permutation(n) if draw(st.booleans()) else rng.integers(n, size=n)
-        matrices[a, np.arange(n), column] = rng.choice([1, 1, -1, 0], size=n)
-        b[a, :, 0] = np.where(matrices[a].any(axis=1), 0, rng.integers(-2, 3, size=n))
-    codewords = rng.integers(-2, 3, size=(3, n, 1))
-    readout = np.tile(np.arange(3)[:, None], (actions, 1, 2))
-    h0 = rng.integers(-2, 3, size=(n, 1))
-    layer = Layer(Dense(matrices), b, h0, (codewords,), readout, 3, 0)
-    level = Level(layer, np.arange(actions), rng.integers(2, size=(actions, 3)), "current")
-    letters = tuple("abc"[:actions])
-    return LRNN(letters, np.arange(actions), ((level,),), np.arange(2), 0)
-
-
 @given(chains(), st.sampled_from(NATIVE), st.integers(0, 2**32))
 def test_chains_that_round(lrnn, arithmetic, seed):
-    tokens, lengths = words(lrnn, seed)
+    tokens, lengths = random_words(lrnn, seed)
     with patch("lrnn_theory.compiled.chain._TIME", 8):
         state = assert_same(lrnn, tokens, arithmetic, lengths)
         assert_same(lrnn, tokens, arithmetic, initial=state)
@@ -92,7 +47,7 @@ def test_chains_that_round(lrnn, arithmetic, seed):
 
 @given(chains(), arithmetics(), st.integers(0, 2**32))
 def test_any_arithmetic_is_run_or_refused(lrnn, arithmetic, seed):
-    tokens, lengths = words(lrnn, seed, batch=3, time=10)
+    tokens, lengths = random_words(lrnn, seed, batch=3, time=10)
     try:
         CompiledScan(lrnn, arithmetic)
     except UnsupportedError:
@@ -106,7 +61,7 @@ def test_any_arithmetic_is_run_or_refused(lrnn, arithmetic, seed):
        st.integers(0, 2**32))  # fmt: skip
 def test_layers_of_small_integers_are_packed(lrnn, arithmetic, seed):
     assert isinstance(CompiledScan(lrnn, Arithmetic.parse(arithmetic)).chain, PackedChain)
-    tokens, lengths = words(lrnn, seed, batch=9, dtype=np.uint8)
+    tokens, lengths = random_words(lrnn, seed, batch=9, dtype=np.uint8)
     state = assert_same(lrnn, tokens, arithmetic, lengths)
     assert_same(lrnn, tokens, arithmetic, initial=state)
 
@@ -117,7 +72,7 @@ def test_compiled_automata_are_packed(automaton, arithmetic, seed):
     assume(lrnn.levels)
     chain = CompiledScan(lrnn, Arithmetic.parse(arithmetic)).chain
     assert isinstance(chain, PackedChain) == (arithmetic != "exact" or _integral(lrnn))
-    tokens, lengths = words(lrnn, seed, batch=5)
+    tokens, lengths = random_words(lrnn, seed, batch=5)
     assert_same(lrnn, tokens, arithmetic, lengths)
 
 
@@ -134,7 +89,7 @@ def _integral(lrnn):
 def test_named_machines(name, arithmetic):
     automaton = languages.BESTIARY[name]()
     lrnn = compile_dfa(automaton)
-    tokens, lengths = words(lrnn, 0, batch=40, time=400, dtype=np.uint8)
+    tokens, lengths = random_words(lrnn, 0, batch=40, time=400, dtype=np.uint8)
     wanted = automaton.transduce(tokens)
     found = scan(lrnn, tokens, arithmetic, lengths=lengths, backend="compiled").numpy()
     within = np.arange(400) < lengths[:, None]
@@ -144,7 +99,7 @@ def test_named_machines(name, arithmetic):
 
 def test_all_cores_share_a_batch():
     lrnn = compile_dfa(languages.BESTIARY["iso_date"]())
-    tokens, lengths = words(lrnn, 1, batch=257, time=100, dtype=np.uint8)
+    tokens, lengths = random_words(lrnn, 1, batch=257, time=100, dtype=np.uint8)
     with patch("os.cpu_count", return_value=5):
         assert_same(lrnn, tokens, "bfloat16", lengths)
         assert_same(lrnn, tokens, "bfloat16:each+factored", lengths)
@@ -152,7 +107,7 @@ def test_all_cores_share_a_batch():
 
 def test_the_default_is_the_fast_one_where_it_pays():
     lrnn = compile_dfa("(0|10*1)*")
-    tokens, _ = words(lrnn, 0, batch=100, time=5000, dtype=np.uint8)
+    tokens, _ = random_words(lrnn, 0, batch=100, time=5000, dtype=np.uint8)
     with patch.object(dispatch, "read", side_effect=AssertionError):
         found = scan(lrnn, tokens)
     assert (found == scan(lrnn, tokens, backend="reference")).all()
@@ -161,7 +116,7 @@ def test_the_default_is_the_fast_one_where_it_pays():
 def test_a_state_that_is_never_reached_is_taken_by_the_reference():
     """In S5 no word leads to twice the initial state."""
     lrnn = compile_dfa(languages.symmetric_group(5))
-    tokens, _ = words(lrnn, 0, batch=4, time=2000)
+    tokens, _ = random_words(lrnn, 0, batch=4, time=2000)
     _, state = scan(lrnn, tokens[:, :1], return_state=True, backend="reference")
     strange = replace(state, hidden=(state.hidden[0] * 2,))
     with pytest.raises(ValueError, match="never in"):
@@ -216,111 +171,6 @@ def test_what_compiled_code_does_not_run_is_refused(arithmetic, match):
     lrnn = counter(3, steps=(2,))
     with pytest.raises(ValueError, match=match):
         scan(lrnn, [[0]], arithmetic, backend="compiled")
-
-
-# ------------------------------------------------------- Triton, interpreted where no GPU is
-
-DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
-OVERFLOWS = pytest.mark.filterwarnings("ignore:.*encountered in:RuntimeWarning")
-"""The interpreter is numpy, which speaks up where numbers overflow."""
-SMALL = settings(max_examples=12 if DEVICE == "cpu" else 60)
-
-
-def assert_same_in_triton(lrnn, tokens, arithmetic, lengths=None, initial=None):
-    """All ways of calling; the state of the reference."""
-    for outputs in ("all", "last"):
-        found, wanted = (
-            scan(
-                lrnn, tokens, arithmetic, lengths=lengths, outputs=outputs, return_state=True,
-                device=DEVICE, backend=of, initial=initial,
-            )
-            for of in ("triton", "reference")
-        )  # fmt: skip
-        assert torch.equal(found[0], wanted[0])
-        assert torch.equal(found[1].output, wanted[1].output)
-        pairs = zip(found[1].hidden, wanted[1].hidden, strict=True)
-        assert all(same_bits(*map(_on_host, pair)) for pair in pairs)
-    return wanted[1]
-
-
-def _on_host(x):
-    return x.cpu() if isinstance(x, torch.Tensor) else x
-
-
-@OVERFLOWS
-@SMALL
-@given(chains(), st.sampled_from(NATIVE), st.integers(0, 2**32))
-def test_kernels_for_chains_that_round(lrnn, arithmetic, seed):
-    tokens, lengths = words(lrnn, seed, batch=3, time=7)
-    state = assert_same_in_triton(lrnn, tokens, arithmetic, lengths)
-    assert_same_in_triton(lrnn, tokens, arithmetic, initial=state)
-
-
-@OVERFLOWS
-@SMALL
-@given(chains(), arithmetics(), st.integers(0, 2**32))
-def test_kernels_run_any_arithmetic_or_refuse(lrnn, arithmetic, seed):
-    tokens, lengths = words(lrnn, seed, batch=3, time=5)
-    try:
-        GpuScan(lrnn, arithmetic, torch.device(DEVICE))
-    except UnsupportedError:
-        with pytest.raises(ValueError, match="Backend 'triton' cannot run"):
-            scan(lrnn, tokens, arithmetic, device=DEVICE, backend="triton")
-        return
-    assert_same_in_triton(lrnn, tokens, arithmetic, lengths)
-
-
-@OVERFLOWS
-@SMALL
-@given(signed(), st.sampled_from(["float32", "bfloat16:once", "exact"]), st.integers(0, 2**32))
-def test_kernels_for_packed_layers(lrnn, arithmetic, seed):
-    tokens, lengths = words(lrnn, seed, batch=3, time=9, dtype=np.uint8)
-    state = assert_same_in_triton(lrnn, tokens, arithmetic, lengths)
-    with (
-        patch.object(copies, "_LANES", 4),
-        patch.object(copies, "_SHORTEST", 4),
-        patch.object(copies, "_GROUP", 2),
-    ):
-        tokens, _ = words(lrnn, seed, batch=2, time=33)
-        assert_same_in_triton(lrnn, tokens, arithmetic, initial=_repeated(state, 2))
-
-
-def _repeated(state, batch):
-    return state.take(np.arange(len(state.output)) < batch)
-
-
-@OVERFLOWS
-@pytest.mark.parametrize("name", ["s5", "iso_date", "flip_flop", "mod_60"])
-def test_kernels_for_named_machines(name):
-    automaton = languages.BESTIARY[name]()
-    lrnn = compile_dfa(automaton)
-    tokens, lengths = words(lrnn, 0, batch=5, time=14, dtype=np.uint8)
-    assert_same_in_triton(lrnn, tokens, "bfloat16", lengths)
-    found = scan(lrnn, tokens, "float32@tree", device=DEVICE, backend="triton").cpu().numpy()
-    assert (found == automaton.transduce(tokens)).all()
-
-
-@OVERFLOWS
-@pytest.mark.parametrize("arithmetic", ["float32", "float16:once", "float32:each+factored+fma"])
-def test_kernels_for_a_rotation(arithmetic):
-    lrnn = compile_dfa(languages.mod(7), construction="rotation")
-    tokens, lengths = words(lrnn, 0, batch=5, time=40, dtype=np.uint8)
-    assert_same_in_triton(lrnn, tokens, arithmetic, lengths)
-
-
-@OVERFLOWS
-def test_words_that_overflow_are_read_again():
-    """The second entry grows beyond every number, while the third does not know of it."""
-    matrix = np.array([[[0, 0, 0], [0, 4, 0], [0, 0, 1]], [[1, 0, 0], [0, 0, 0], [0, 0, -1]]])
-    codewords = np.array([[0, 1, 1], [0, 2, -1]])[:, :, None]
-    readout = np.tile(np.arange(2)[:, None], (2, 1, 2))
-    h0 = np.array([[0], [1], [1]])
-    layer = Layer(Dense(matrix), np.zeros((2, 3, 1), int), h0, (codewords,), readout, 2, 0)
-    level = Level(layer, np.arange(2), np.tile(np.arange(2), (2, 1)), "current")
-    lrnn = LRNN(("a", "b"), np.arange(2), ((level,),), np.arange(2), 0)
-    tokens = (np.random.default_rng(0).random((6, 40)) < 0.04).astype(np.uint8)
-    state = assert_same_in_triton(lrnn, tokens, "float16")
-    assert torch.isinf(state.hidden[0]).any()
 
 
 def test_only_chains_are_compiled():

@@ -136,6 +136,8 @@ def read_packed(
     for i in tl.static_range(len(LEVELS)):
         tl.store(state + i * batch + lane, h[i], mask=inside)
     if not EVERY:
-        told = context_below(h[len(LEVELS) - 1], c, follow, LEVELS, len(LEVELS) - 1)
+        # A word of no letter has no context: any will do, since its output is not taken.
+        context = tl.where(end > 0, c, 0)
+        told = context_below(h[len(LEVELS) - 1], context, follow, LEVELS, len(LEVELS) - 1)
         c = tl.where(end > 0, told, tl.load(output + lane))
     tl.store(output + lane, c, mask=inside)

@@ -143,7 +143,8 @@ def read(
         every: whether to return all outputs, or the last ones.
 
     Returns:
-        The outputs, (batch, time) with -1 past the end of a word, or (batch,), and the state.
+        The outputs, (batch, time) with -1 past the end of a word, or (batch,), and the state,
+        all of whose NaNs are one bit pattern.
     """
     time, batch = rows.shape
     collected = torch.full((batch, time), -1, device=machine.device) if every else None
@@ -159,4 +160,10 @@ def read(
             elif collected is not None:
                 collected[:, t] = new.output
             state = new
+    state = ScanState(tuple(map(_one_nan, state.hidden)), state.shifted, state.output)
     return (state.output.clone() if collected is None else collected), state
+
+
+def _one_nan(h: Any) -> Any:
+    """All NaNs of a state as one bit pattern."""
+    return torch.where(torch.isnan(h), torch.nan, h) if isinstance(h, torch.Tensor) else h

@@ -1,0 +1,119 @@
+"""Triton kernels against the plain scan, bit for bit; interpreted where there is no GPU."""
+
+from unittest.mock import patch
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from networks import NATIVE, chains, random_words, same_bits, signed
+
+from constructions import compile_dfa
+from lrnn_theory import LRNN, Dense, Layer, Level, languages, scan
+from lrnn_theory.cuda import copies
+from lrnn_theory.cuda.scan import GpuScan
+from lrnn_theory.scanning import UnsupportedError
+from lrnn_theory.strategies import arithmetics
+
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+OVERFLOWS = pytest.mark.filterwarnings("ignore:.*encountered in:RuntimeWarning")
+"""The interpreter is numpy, which speaks up where numbers overflow."""
+SMALL = settings(max_examples=12)  # each is a kernel to compile
+
+
+def assert_same_in_triton(lrnn, tokens, arithmetic, lengths=None, initial=None):
+    """All ways of calling; the state of the reference."""
+    for outputs in ("all", "last"):
+        found, wanted = (
+            scan(
+                lrnn, tokens, arithmetic, lengths=lengths, outputs=outputs, return_state=True,
+                device=DEVICE, backend=of, initial=initial,
+            )
+            for of in ("triton", "reference")
+        )  # fmt: skip
+        assert torch.equal(found[0], wanted[0])
+        assert torch.equal(found[1].output, wanted[1].output)
+        pairs = zip(found[1].hidden, wanted[1].hidden, strict=True)
+        assert all(same_bits(*map(_on_host, pair)) for pair in pairs)
+    return wanted[1]
+
+
+def _on_host(x):
+    return x.cpu() if isinstance(x, torch.Tensor) else x
+
+
+@OVERFLOWS
+@SMALL
+@given(chains(), st.sampled_from(NATIVE), st.integers(0, 2**32))
+def test_kernels_for_chains_that_round(lrnn, arithmetic, seed):
+    tokens, lengths = random_words(lrnn, seed, batch=3, time=7)
+    state = assert_same_in_triton(lrnn, tokens, arithmetic, lengths)
+    assert_same_in_triton(lrnn, tokens, arithmetic, initial=state)
+
+
+@OVERFLOWS
+@SMALL
+@given(chains(), arithmetics(), st.integers(0, 2**32))
+def test_kernels_run_any_arithmetic_or_refuse(lrnn, arithmetic, seed):
+    tokens, lengths = random_words(lrnn, seed, batch=3, time=5)
+    try:
+        GpuScan(lrnn, arithmetic, torch.device(DEVICE))
+    except UnsupportedError:
+        with pytest.raises(ValueError, match="Backend 'triton' cannot run"):
+            scan(lrnn, tokens, arithmetic, device=DEVICE, backend="triton")
+        return
+    assert_same_in_triton(lrnn, tokens, arithmetic, lengths)
+
+
+@OVERFLOWS
+@SMALL
+@given(signed(), st.sampled_from(["float32", "bfloat16:once", "exact"]), st.integers(0, 2**32))
+def test_kernels_for_packed_layers(lrnn, arithmetic, seed):
+    tokens, lengths = random_words(lrnn, seed, batch=3, time=9, dtype=np.uint8)
+    state = assert_same_in_triton(lrnn, tokens, arithmetic, lengths)
+    with (
+        patch.object(copies, "_LANES", 4),
+        patch.object(copies, "_SHORTEST", 4),
+        patch.object(copies, "_GROUP", 2),
+    ):
+        tokens, _ = random_words(lrnn, seed, batch=2, time=33)
+        assert_same_in_triton(lrnn, tokens, arithmetic, initial=_repeated(state, 2))
+
+
+def _repeated(state, batch):
+    return state.take(np.arange(len(state.output)) < batch)
+
+
+@OVERFLOWS
+@pytest.mark.parametrize("name", ["s5", "iso_date", "flip_flop", "mod_60"])
+def test_kernels_for_named_machines(name):
+    automaton = languages.BESTIARY[name]()
+    lrnn = compile_dfa(automaton)
+    tokens, lengths = random_words(lrnn, 0, batch=5, time=14, dtype=np.uint8)
+    assert_same_in_triton(lrnn, tokens, "bfloat16", lengths)
+    found = scan(lrnn, tokens, "float32@tree", device=DEVICE, backend="triton").cpu().numpy()
+    assert (found == automaton.transduce(tokens)).all()
+
+
+@OVERFLOWS
+@pytest.mark.parametrize("arithmetic", ["float32", "float16:once", "float32:each+factored+fma"])
+def test_kernels_for_a_rotation(arithmetic):
+    lrnn = compile_dfa(languages.mod(7), construction="rotation")
+    tokens, lengths = random_words(lrnn, 0, batch=5, time=40, dtype=np.uint8)
+    assert_same_in_triton(lrnn, tokens, arithmetic, lengths)
+
+
+@OVERFLOWS
+def test_words_that_overflow_are_read_again():
+    """The second entry grows beyond every number, while the third does not know of it."""
+    matrix = np.array([[[0, 0, 0], [0, 4, 0], [0, 0, 1]], [[1, 0, 0], [0, 0, 0], [0, 0, -1]]])
+    codewords = np.array([[0, 1, 1], [0, 2, -1]])[:, :, None]
+    readout = np.tile(np.arange(2)[:, None], (2, 1, 2))
+    h0 = np.array([[0], [1], [1]])
+    layer = Layer(Dense(matrix), np.zeros((2, 3, 1), int), h0, (codewords,), readout, 2, 0)
+    level = Level(layer, np.arange(2), np.tile(np.arange(2), (2, 1)), "current")
+    lrnn = LRNN(("a", "b"), np.arange(2), ((level,),), np.arange(2), 0)
+    tokens = (np.random.default_rng(0).random((6, 40)) < 0.04).astype(np.uint8)
+    state = assert_same_in_triton(lrnn, tokens, "float16")
+    assert torch.isinf(state.hidden[0]).any()
