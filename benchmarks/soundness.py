@@ -1,7 +1,7 @@
 """Thousands of random and mutated LRNNs: every verdict against two independent replays.
 
     python benchmarks/soundness.py [--start 0] [--count 20000] [--forgeries 1000] [--workers N]
-        [--write FILE]
+        [--seconds S] [--write FILE]
 
 A case is a network (a random layer, or a compiled machine with one change), an automaton and an
 arithmetic.  `verify` decides.  A proof is replayed on 10^6 random letters by the checker's own
@@ -284,11 +284,15 @@ def main():
                     print(json.dumps(out), file=sys.stderr, flush=True)
             if done % 500 == 0:
                 print(f"{done} cases, {len(faults)} faults", file=sys.stderr, flush=True)
+            if time.perf_counter() - start > arguments.seconds:
+                for job in jobs:
+                    job.cancel()
+                break
     names = ["Proved", "Refuted", "Undecided", "refused", "too slow"]
     lines = [
         "# Soundness",
         "",
-        f"Made by `python benchmarks/soundness.py --start {arguments.start} "
+        f"{done} networks, by `python benchmarks/soundness.py --start {arguments.start} "
         f"--count {arguments.count} --forgeries {arguments.forgeries}` on {platform.machine()}, "
         f"{arguments.workers or 'all'} processes, {time.perf_counter() - start:.0f} s. "
         f"**{len(faults)} faults.**",

@@ -12,13 +12,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from networks import counter
+from networks import counter, weighing
 
 from constructions import compile_dfa
 from constructions.regular_language import wire
 from lrnn_theory import (
     Automaton,
     Certificate,
+    Dense,
     Householder,
     Layer,
     Level,
@@ -220,6 +221,16 @@ def test_a_closure_states_its_configurations():
         for lie in ({"states": 3}, {"states_digest": "0" * 64}, {"states_digest": "x"}):
             with pytest.raises(ValueError, match="other states"):
                 check(forged(Certificate(data), lambda d, lie=lie: d.update(lie)))
+
+
+@pytest.mark.parametrize("arithmetic", ["float16", "float8_e5m2:each+fma", "float32:once"])
+def test_a_score_that_is_no_number_is_minus_infinity(arithmetic):
+    """At (inf, -inf) the first codeword scores NaN and the second -inf: the first wins the tie."""
+    lrnn = weighing([1, 1], [[1, 1], [-1, 0]], Dense(np.array([[[4, 0], [0, -4]]])))
+    only_empty = Automaton.from_regex("a{0}", "a")
+    verdict = verify(lrnn, only_empty, arithmetic)
+    assert isinstance(verdict, Proved)
+    assert isinstance(check(verdict.certificate, lrnn), Proved)
 
 
 def test_an_orbit_comes_back():

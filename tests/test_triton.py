@@ -19,7 +19,7 @@ from lrnn_theory.strategies import arithmetics
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 OVERFLOWS = pytest.mark.filterwarnings("ignore:.*encountered in:RuntimeWarning")
 """The interpreter is numpy, which speaks up where numbers overflow."""
-SMALL = settings(max_examples=12)  # each is a kernel to compile
+SMALL = settings(max_examples=12 if DEVICE == "cpu" else 4)  # a kernel is compiled for each
 
 
 def assert_same_in_triton(lrnn, tokens, arithmetic, lengths=None, initial=None):
