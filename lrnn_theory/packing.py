@@ -32,6 +32,10 @@ MAX_STATES = 65_536
 """Most states of a layer that is packed."""
 MAX_STEPS = 1_000_000
 """Most steps, states times actions, that it may take to find them."""
+MAX_ENTRIES = 1 << 22
+"""Most entries of the tables that say what follows on contexts and states."""
+_DIRECT = 64
+"""Words below this are places of a hash table themselves."""
 
 Words = NDArray[np.int64]
 
@@ -74,7 +78,7 @@ class PackedLevel:
     words: Words
     nearest: NDArray[np.int32]
 
-    def unpack(self, words: Words) -> Words:
+    def unpack(self, words: NDArray[Any]) -> Words:
         """States of packed words, (batch, n)."""
         fields = words.astype(np.uint64)[:, None] >> np.arange(self.n, dtype=np.uint64) * np.uint64(
             self.width
@@ -212,22 +216,50 @@ def _reachable(kernel: ExactKernel, actions: NDArray[np.integer]) -> Words:
     return np.concatenate(states)[:, :, 0].astype(np.int64)
 
 
-def hash_table(
-    level: PackedLevel, bits: int = 64, direct: int = 4096
-) -> tuple[NDArray[np.int32], int, int]:
+def named(level: PackedLevel) -> PackedLevel | None:
+    """The level on the names of entries: what letters do to any state, read off one state.
+
+    Start from (1, ..., n).  If every row of every A has at most one entry, 1 or -1, and there are
+    no inputs, the state after a word has +-j or 0 in entry i where the word puts +- entry j, or 0,
+    there: that is the product of its matrices.
+
+    Returns:
+        A level that starts from names, without a decoder; None if the layer is not such a one, or
+        names do not fit into a word.
+    """
+    n, bias = level.n, level.n
+    width = (2 * n).bit_length()
+    if level.inputs.any() or abs(level.matrices).sum(axis=2).max() > 1 or n * width > 63:
+        return None
+    names = _pack(np.arange(1, n + 1) + bias, width)
+    return replace(
+        level,
+        width=width,
+        bias=bias,
+        start=int(names),
+        columns=_pack(level.matrices.transpose(0, 2, 1), width),
+        constant=_pack(bias - bias * level.matrices.sum(axis=2), width),
+        ones=0,
+        least=0,
+        follow=np.zeros((len(level.action), 1), np.int32),
+        words=names[None],
+        nearest=np.zeros(1, np.int32),
+    )
+
+
+def hash_table(level: PackedLevel, bits: int = 64) -> tuple[NDArray[np.int32], int, int]:
     """The nearest codeword of every state by a hash of its word.
 
     Args:
         level: the level.
         bits: the size of a word, 32 or 64.
-        direct: if all words are below this, they are their own hashes.
 
     Returns:
         A table, a multiplier and a shift: the codeword of w is in place w * multiplier >> shift of
         the table, where the product is taken modulo 2^bits.
     """
     words = level.words.astype(np.uint64)
-    if int(words.max()) < direct:  # the word itself
+    if int(words.max()) < _DIRECT:  # the word itself
         table = np.zeros(int(words.max()) + 1, np.int32)
         table[words] = level.nearest
         return table, 1, 0
@@ -252,31 +284,37 @@ class ChainTables(NamedTuple):
         constant: (contexts,), what a step adds.
         column: (contexts,), where the columns of the context's action start.
         columns: packed columns, n an action.
-        row: (contexts,), where a context's row of `follow` starts.
-        follow: the context that a codeword leads to; after the last level, the output.
+        follow: what a state leads to: the context below; after the last level, the output.
+        hashes: for every level (multiplier, shift, first, size): from context c a state w leads to
+            follow[first + c size + (w multiplier >> shift)], the product taken modulo 2^bits.
     """
 
     constant: Words
     column: Words
     columns: Words
-    row: Words
     follow: NDArray[np.int32]
+    hashes: tuple[tuple[int, int, int, int], ...]
 
 
-def chain_tables(levels: Sequence[PackedLevel]) -> ChainTables:
-    """The tables that a scan of all levels walks through."""
-    contexts = np.cumsum([0, *(len(x.follow) for x in levels)])
-    below = [*contexts[1:-1].tolist(), 0]  # what a context of the next level starts from
-    in_columns = np.cumsum([0, *(x.columns.size for x in levels)])
-    in_follow = np.cumsum([0, *(x.follow.size for x in levels)])
-    parts = [
-        (
-            x.constant[x.action],
-            column + x.action * x.n,
-            x.columns.ravel(),
-            row + np.arange(len(x.follow)) * x.follow.shape[1],
-            (x.follow + first).ravel().astype(np.int32),
+def chain_tables(levels: Sequence[PackedLevel], bits: int = 64) -> ChainTables:
+    """The tables that a scan of all levels walks through, for words of 32 or 64 bits.
+
+    Raises:
+        UnsupportedError: if they have more than `MAX_ENTRIES` entries.
+    """
+    contexts = np.cumsum([0, *(len(x.follow) for x in levels)]).tolist()
+    parts, hashes, column, first = [], [], 0, 0
+    for level, start, below in zip(levels, contexts, [*contexts[1:-1], 0], strict=False):
+        table, multiplier, shift = hash_table(level, bits)
+        if first + len(level.follow) * len(table) > MAX_ENTRIES:
+            raise UnsupportedError("too many contexts and states")
+        follow = (level.follow[:, table] + below).ravel().astype(np.int32)
+        actions = level.action
+        parts.append(
+            (level.constant[actions], column + actions * level.n, level.columns.ravel(), follow)
         )
-        for x, column, row, first in zip(levels, in_columns, in_follow, below, strict=False)
-    ]
-    return ChainTables(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+        hashes.append((multiplier, shift, first - start * len(table), len(table)))
+        column += level.columns.size
+        first += len(follow)
+    constant, starts, columns, follow = map(np.concatenate, zip(*parts, strict=True))
+    return ChainTables(constant, starts, columns, follow, tuple(hashes))

@@ -97,6 +97,24 @@ def test_named_machines(name, arithmetic):
     assert (found[~within] == -1).all()
 
 
+@given(signed(), st.integers(1, 3), st.integers(0, 2**32))
+def test_long_words_are_read_in_stretches(lrnn, batch, seed):
+    tokens, _ = random_words(lrnn, seed, batch=batch, time=67)
+    _, state = scan(lrnn, tokens[:, :2], return_state=True, backend="reference")
+    with patch("lrnn_theory.compiled.scan.SHORTEST", 3):
+        assert_same(lrnn, tokens, "float32", initial=state)
+
+
+def test_a_long_word_of_a_group():
+    lrnn = compile_dfa(languages.symmetric_group(5))
+    word, _ = random_words(lrnn, 0, batch=1, time=200_000, dtype=np.uint8)
+    with patch("lrnn_theory.compiled.scan.SHORTEST", 10**9):
+        wanted = scan(lrnn, word, outputs="last", return_state=True, backend="compiled")
+    found = scan(lrnn, word, outputs="last", return_state=True, backend="compiled")
+    assert found[0].tolist() == wanted[0].tolist()
+    assert all(map(same_bits, found[1].hidden, wanted[1].hidden))
+
+
 def test_all_cores_share_a_batch():
     lrnn = compile_dfa(languages.BESTIARY["iso_date"]())
     tokens, lengths = random_words(lrnn, 1, batch=257, time=100, dtype=np.uint8)
@@ -192,8 +210,9 @@ def test_a_hash_finds_the_codeword_of_every_state(bits):
         for level in pack(compile_dfa(languages.BESTIARY[name]()), "float32").levels:
             if int(level.words.max()) >> bits:
                 continue
-            for direct in (0, 4096):
-                table, multiplier, shift = hash_table(level, bits, direct)
+            for direct in (0, 64):
+                with patch("lrnn_theory.packing._DIRECT", direct):
+                    table, multiplier, shift = hash_table(level, bits)
                 places = [w * multiplier % 2**bits >> shift for w in level.words.tolist()]
                 assert table[places].tolist() == level.nearest.tolist()
 

@@ -11,35 +11,32 @@ from numba import njit, types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from lrnn_theory.packing import Packed, PackedLevel, chain_tables, hash_table
+from lrnn_theory.packing import Packed, PackedLevel, chain_tables
 
 _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False, "cache": True}
-_AT_ONCE = 16
+_AT_ONCE = 64
 """Words that a thread reads side by side in a cascade."""
-_SPECIALISED = 12
+SPECIALISED = 12
 """Largest number of entries of a layer for which a loop of its own is compiled."""
 
 
 class Tables(NamedTuple):
-    """What the loops read; the last five are those of `lrnn_theory.packing.ChainTables`.
+    """What the loops read; the last four are those of `lrnn_theory.packing.ChainTables`.
 
     Attributes:
-        sizes: (levels, 2), n, and where the hash table of a level starts.
-        binary: (levels,), whether states hold 0 and 1 only.
+        sizes: (levels, 3), n, and where and how long the rows of `follow` are.
+        ones: (levels,), 1 if one entry of a state is read, which is 1; 2 if some are; else 0.
         words: (levels, 5), the support, the hash's multiplier and shift, the width and the mask of
             an entry.
-        codeword: hash tables.
-        constant, column, columns, row, follow: of contexts numbered through all levels.
+        constant, column, columns, follow: of contexts numbered through all levels.
     """
 
     sizes: NDArray[np.int64]
-    binary: NDArray[np.bool_]
+    ones: NDArray[np.int64]
     words: NDArray[np.uint64]
-    codeword: NDArray[np.int32]
     constant: NDArray[np.uint64]
     column: NDArray[np.int64]
     columns: NDArray[np.uint64]
-    row: NDArray[np.int64]
     follow: NDArray[np.int32]
 
 
@@ -48,10 +45,10 @@ class PackedChain:
 
     def __init__(self, packed: Packed) -> None:
         self.levels = packed.levels
-        self._tables = _tables(packed.levels)
+        self._tables = tables_of(packed.levels)
         first = packed.levels[0]
-        alone = len(packed.levels) == 1 and first.n <= _SPECIALISED
-        self._read_last = _single(first.n, first.width) if alone else read
+        alone = len(packed.levels) == 1 and first.n <= SPECIALISED
+        self._read_last = single(first.n, first.width) if alone else read
 
     def enter(self, hidden: Sequence[Any]) -> list[NDArray[np.uint64]]:
         """The states of a batch as words, (batch, levels).
@@ -85,25 +82,22 @@ class PackedChain:
             read(self._tables, letters, lengths, state[0], output, every, room)
 
 
-def _tables(levels: tuple[PackedLevel, ...]) -> Tables:
+def tables_of(levels: tuple[PackedLevel, ...]) -> Tables:
+    """The tables of a chain of levels."""
     chain = chain_tables(levels)
-    tables, multipliers, shifts = zip(*map(hash_table, levels), strict=True)
-    starts = np.cumsum([0, *map(len, tables)])
     return Tables(
-        np.array([[x.n, start] for x, start in zip(levels, starts, strict=False)]),
-        np.array([x.ones > 0 for x in levels]),
+        np.array([[x.n, *h[2:]] for x, h in zip(levels, chain.hashes, strict=True)]),
+        np.array([1 if x.ones == x.least == 1 else 2 * (x.ones > 0) for x in levels]),
         np.array(
             [
-                [x.support, multiplier, shift, x.width, (1 << x.width) - 1]
-                for x, multiplier, shift in zip(levels, multipliers, shifts, strict=True)
+                [x.support, *h[:2], x.width, (1 << x.width) - 1]
+                for x, h in zip(levels, chain.hashes, strict=True)
             ],
             np.uint64,
         ),
-        np.concatenate(tables),
         chain.constant.astype(np.uint64),
         chain.column,
         chain.columns.astype(np.uint64),
-        chain.row,
         chain.follow,
     )
 
@@ -136,32 +130,30 @@ def read(tables, letters, lengths, state, output, every, context):
                 if not (some and t >= lengths[first + k]):
                     context[k] = letters[first + k, t]
             for i in range(depth):
-                n, table = tables.sizes[i, 0], tables.sizes[i, 1]
-                support, multiplier, shift = (
-                    tables.words[i, 0],
-                    tables.words[i, 1],
-                    tables.words[i, 2],
-                )
-                width, mask = tables.words[i, 3], tables.words[i, 4]
+                n, row, size = tables.sizes[i, 0], tables.sizes[i, 1], tables.sizes[i, 2]
+                support, width, mask = tables.words[i, 0], tables.words[i, 3], tables.words[i, 4]
+                multiplier, shift = tables.words[i, 1], tables.words[i, 2]
+                ones = tables.ones[i]
                 for k in range(count):
                     if some and t >= lengths[first + k]:
                         continue
                     c = context[k]
-                    column = tables.column[c]
-                    h = state[first + k, i]
+                    h, column = state[first + k, i], tables.column[c]
                     new = tables.constant[c]
-                    if tables.binary[i]:
-                        held = h & support
-                        while held:
-                            new += tables.columns[column + np.int64(_trailing_zeros(held))]
-                            held &= held - np.uint64(1)
+                    if ones == 1:
+                        new += tables.columns[column + np.int64(_trailing_zeros(h & support))]
+                    elif ones:
+                        h &= support
+                        while h:
+                            new += tables.columns[column + np.int64(_trailing_zeros(h))]
+                            h &= h - np.uint64(1)
                     else:
                         for j in range(n):
                             new += (h & mask) * tables.columns[column + j]
                             h >>= width
                     state[first + k, i] = new
-                    place = table + np.int64((new * multiplier) >> shift)
-                    context[k] = tables.follow[tables.row[c] + tables.codeword[place]]
+                    place = row + c * size + np.int64((new * multiplier) >> shift)
+                    context[k] = tables.follow[place]
             for k in range(count):
                 if not (some and t >= lengths[first + k]):
                     output[first + k] = context[k]
@@ -170,7 +162,7 @@ def read(tables, letters, lengths, state, output, every, context):
 
 
 @cache
-def _single(n: int, width: int) -> Any:
+def single(n: int, width: int) -> Any:
     """A scan of one layer to the last output: its loop over n entries is unrolled."""
     mask = np.uint64((1 << width) - 1)
 
@@ -207,8 +199,8 @@ def _single(n: int, width: int) -> Any:
                     h = step(tables, letters[k, t], h)
                 state[k, 0] = h
                 if lengths[k]:
-                    place = np.int64((h * tables.words[0, 1]) >> tables.words[0, 2])
                     c = np.int64(letters[k, lengths[k] - 1])
-                    output[k] = tables.follow[tables.row[c] + tables.codeword[place]]
+                    place = np.int64((h * tables.words[0, 1]) >> tables.words[0, 2])
+                    output[k] = tables.follow[tables.sizes[0, 1] + c * tables.sizes[0, 2] + place]
 
     return read_last

@@ -14,12 +14,15 @@ from numpy.typing import NDArray
 
 from lrnn_theory.arithmetic import Arithmetic
 from lrnn_theory.compiled.chain import FloatChain
-from lrnn_theory.compiled.packed import PackedChain
+from lrnn_theory.compiled.packed import SPECIALISED, PackedChain
+from lrnn_theory.compiled.stretches import SHORTEST, Stretches
 from lrnn_theory.lrnn import LRNN
-from lrnn_theory.packing import pack
+from lrnn_theory.packing import Packed, pack
 from lrnn_theory.scanning import Machine, ScanState, UnsupportedError
 
 Array = NDArray[Any]
+_AT_ONCE = 4
+"""Words that keep a core busy."""
 _FEW = 10_000
 """Letters that are not worth a thread."""
 
@@ -32,8 +35,11 @@ class CompiledScan:
     """
 
     def __init__(self, lrnn: LRNN, arithmetic: Arithmetic) -> None:
+        self.stretches: Stretches | None = None
         try:
-            self.chain: Any = PackedChain(pack(lrnn, arithmetic))
+            packed = pack(lrnn, arithmetic)
+            self.chain: Any = PackedChain(packed)
+            self.stretches = _stretches(packed)
         except UnsupportedError as reason:
             self.chain = FloatChain(lrnn, arithmetic, str(reason))
         self.machine = Machine(lrnn, replace(arithmetic, order="sequential", chunk=0))
@@ -67,6 +73,9 @@ class CompiledScan:
         ends = np.full(len(letters), letters.shape[1]) if lengths is None else lengths.numpy()
         start = initial or self.machine.start(len(letters))
         state = self.chain.enter(start.hidden)
+        if lengths is None and not every and self.stretches is not None:
+            letters = self._through_stretches(self.stretches, letters, state[0])
+            ends = np.full(len(letters), letters.shape[1])
         output = start.output.numpy().copy()
         outputs = np.full(letters.shape, -1) if every else None
 
@@ -84,6 +93,28 @@ class CompiledScan:
             for x, like in zip(self.chain.leave(state), start.hidden, strict=True)
         ]
         return found, ScanState(tuple(hidden), start.shifted, torch.from_numpy(output.copy()))
+
+    def _through_stretches(
+        self, stretches: Stretches, letters: Array, state: NDArray[np.uint64]
+    ) -> Array:
+        """Take the states of few long words most of the way; the letters that are left."""
+        batch, time = letters.shape
+        count = -(-_AT_ONCE * (os.cpu_count() or 1) // max(batch, 1))
+        length = (time - 1) // count  # at least one letter is left, which tells the output
+        if count < 2 or length < SHORTEST:
+            return letters
+        stretches.run(letters[:, : count * length], state, count, _in_threads)
+        return letters[:, count * length :]
+
+
+def _stretches(packed: Packed) -> Stretches | None:
+    first, *others = packed.levels
+    if others or first.n > SPECIALISED:
+        return None
+    try:
+        return Stretches(first)
+    except UnsupportedError:
+        return None
 
 
 def _in_threads(read: Callable[[slice], None], letters: Array) -> None:

@@ -9,15 +9,10 @@ import torch
 
 from lrnn_theory.cuda.launch import launch
 from lrnn_theory.cuda.packed_kernels import read_packed
-from lrnn_theory.packing import Packed, chain_tables, hash_table
-from lrnn_theory.scanning import UnsupportedError
+from lrnn_theory.packing import Packed, chain_tables
 
 _SHALLOW = 4
 """Levels of which the loop over four letters is unrolled: more take too long to compile."""
-_DIRECT = 64
-"""Words below this are places of a hash table themselves."""
-_LARGEST = 1 << 22
-"""Most entries of the tables that say what follows."""
 
 
 class PackedScan:
@@ -36,22 +31,12 @@ class PackedScan:
         bits = max(v.n * v.width for v in packed.levels)
         self.bits = 32 if bits <= 32 else 64
         self.word = torch.uint32 if self.bits == 32 else torch.uint64
-        levels, follow = [], []
-        first = 0
-        contexts = np.cumsum([0, *(len(v.follow) for v in packed.levels)]).tolist()
-        for v, start, below in zip(packed.levels, contexts, [*contexts[1:-1], 0], strict=False):
-            table, multiplier, shift = hash_table(v, self.bits, direct=_DIRECT)
-            if first + len(v.follow) * len(table) > _LARGEST:
-                raise UnsupportedError("too many contexts and states")
-            levels.append(
-                (v.n, v.width, v.ones, v.least, v.support, multiplier, shift,
-                 first - start * len(table), len(table))
-            )  # fmt: skip
-            follow.append((v.follow[:, table] + below).ravel())
-            first += follow[-1].size
-        self.levels = tuple(levels)
-        chain = chain_tables(packed.levels)
-        self.follow = self._indices(np.concatenate(follow))
+        chain = chain_tables(packed.levels, self.bits)
+        self.levels = tuple(
+            (v.n, v.width, v.ones, v.least, v.support, *h)
+            for v, h in zip(packed.levels, chain.hashes, strict=True)
+        )
+        self.follow = self._indices(chain.follow)
         self._tables = (
             self._words(chain.constant),
             self._indices(chain.column),
