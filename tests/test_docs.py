@@ -2,6 +2,7 @@
 
 import doctest
 import importlib
+import importlib.util
 import pkgutil
 from pathlib import Path
 
@@ -11,12 +12,13 @@ import constructions
 import lrnn_theory
 
 ROOT = Path(__file__).parents[1]
+TRITON = importlib.util.find_spec("triton") is not None
 PAGES = sorted(p for p in (ROOT / "docs").glob("*.md") if ">>> " in p.read_text(encoding="utf-8"))
 MODULES = [
     name
     for package in (lrnn_theory, constructions)
     for _, name, _ in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
-    if not name.endswith("__main__")
+    if not name.endswith("__main__") and (TRITON or ".cuda." not in name)
 ]
 
 

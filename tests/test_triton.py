@@ -9,6 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from networks import NATIVE, chains, random_words, same_bits, signed
 
+pytest.importorskip("triton", reason="Triton is made for Linux only")
+
 from constructions import compile_dfa
 from lrnn_theory import LRNN, Dense, Layer, Level, languages, scan
 from lrnn_theory.cuda import copies
