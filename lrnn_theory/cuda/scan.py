@@ -18,6 +18,8 @@ from lrnn_theory.scanning import Machine, ScanState, UnsupportedError, read
 
 _MOST_LETTERS = 256
 """Letters are bytes."""
+_TOO_LONG = 1 << 31
+"""Kernels count letters in 32 bits."""
 
 
 class GpuScan:
@@ -68,9 +70,12 @@ class GpuScan:
             "shifted", of which there are none here, look at them.
 
         Raises:
-            UnsupportedError: if the initial state is none that the network can be in.
+            UnsupportedError: if the initial state is none that the network can be in, or words are
+                too long.
         """
         batch, time = tokens.shape
+        if time >= _TOO_LONG:
+            raise UnsupportedError(f"words of {_TOO_LONG} letters and more")
         letters = aligned(tokens.to(torch.uint8))
         if initial is None:
             state = self.chain.scan.start(batch)
