@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from typing import Any, Literal, get_args
-from weakref import WeakKeyDictionary
 
 import torch
 
@@ -18,9 +17,9 @@ _STEP, _LETTER = 5e-5, 5e-8
 """Seconds that the reference takes for a letter of all words, and for each of them."""
 _SHORT = 0.1
 """Seconds of the reference that are not worth compiling for."""
-_prepared: WeakKeyDictionary[LRNN, dict[tuple[str, Arithmetic, torch.device], Any]] = (
-    WeakKeyDictionary()
-)
+_MOST = 64
+"""Prepared scans that are kept, the last ones used."""
+_prepared: dict[tuple[LRNN, str, Arithmetic, torch.device], Any] = {}
 
 
 def scan(
@@ -116,19 +115,20 @@ def _prepare(
         return _unless_asked_for(backend, arithmetic, "its state is that of its order")
     if (wanted == "compiled") != (place.type == "cpu") and not _interpreted(wanted):
         return _unless_asked_for(backend, arithmetic, f"it does not run on '{place}'")
-    known = _prepared.setdefault(lrnn, {})
-    key = wanted, arithmetic, place
-    if key not in known:
+    key = lrnn, wanted, arithmetic, place
+    found = _prepared.pop(key, None)
+    if found is None:
         batch, time = tokens.shape
         if backend is None and time * (_STEP * len(lrnn.widths) + batch * _LETTER) < _SHORT:
             return None
         try:
-            known[key] = _make(wanted, lrnn, arithmetic, place)
+            found = _make(wanted, lrnn, arithmetic, place)
         except UnsupportedError as reason:
-            known[key] = str(reason)
-    if isinstance(known[key], str):
-        return _unless_asked_for(backend, arithmetic, known[key])
-    return known[key]
+            found = str(reason)
+        for oldest in list(_prepared)[: max(0, len(_prepared) + 1 - _MOST)]:
+            del _prepared[oldest]
+    _prepared[key] = found
+    return _unless_asked_for(backend, arithmetic, found) if isinstance(found, str) else found
 
 
 def _make(wanted: str, lrnn: LRNN, arithmetic: Arithmetic, place: torch.device) -> Any:

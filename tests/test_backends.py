@@ -131,6 +131,17 @@ def test_the_default_is_the_fast_one_where_it_pays():
     assert (found == scan(lrnn, tokens, backend="reference")).all()
 
 
+def test_few_prepared_scans_are_kept():
+    with patch.object(dispatch, "_MOST", 5), patch.object(dispatch, "_prepared", {}):
+        for _ in range(2):
+            for threshold in range(1, 9):
+                scan(counter(threshold), [[0]], backend="compiled")
+            assert len(dispatch._prepared) == 5
+        kept = list(dispatch._prepared)
+        scan(kept[0][0], [[0]], backend="compiled")
+        assert list(dispatch._prepared) == [*kept[1:], kept[0]]
+
+
 def test_a_state_that_is_never_reached_is_taken_by_the_reference():
     """In S5 no word leads to twice the initial state."""
     lrnn = compile_dfa(languages.symmetric_group(5))
