@@ -34,6 +34,8 @@ MAX_STEPS = 1_000_000
 """Most steps, states times actions, that it may take to find them."""
 MAX_ENTRIES = 1 << 22
 """Most entries of the tables that say what follows on contexts and states."""
+_LARGEST = 1 << 32
+"""Entries from here on are not packed."""
 _DIRECT = 64
 """Words below this are places of a hash table themselves."""
 
@@ -211,6 +213,8 @@ def _reachable(kernel: ExactKernel, actions: NDArray[np.integer]) -> Words:
                 fresh.append(i)
         if len(seen) > MAX_STATES or len(seen) * len(actions) > MAX_STEPS:
             raise UnsupportedError("too many states")
+        if after.dtype == object or int(abs(after).max()) >= _LARGEST:
+            raise UnsupportedError("entries that grow too large")
         frontier = after[fresh]
         states.append(frontier)
     return np.concatenate(states)[:, :, 0].astype(np.int64)

@@ -215,6 +215,15 @@ def test_an_action_that_no_letter_takes_leads_nowhere():
     assert len(pack(counter(3, steps=(0, 1)), "exact").levels[0].words) == 1
 
 
+@pytest.mark.parametrize("factor", [2, -3, 10**12])
+def test_states_that_grow_for_ever_are_not_packed(factor):
+    lrnn = weighing([1], [[0], [1]], Dense(np.array([[[factor]]])))
+    with pytest.raises(UnsupportedError, match="grow"):
+        pack(lrnn, "exact")
+    word = np.zeros((1, 201), int)
+    assert scan(lrnn, word, "exact", outputs="last").tolist() == [int(factor > 0)]
+
+
 @pytest.mark.parametrize("bits", [32, 64])
 def test_a_hash_finds_the_codeword_of_every_state(bits):
     for name in ("s5", "mod_60", "iso_datetime"):
