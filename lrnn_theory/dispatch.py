@@ -56,7 +56,7 @@ def scan(
 
     Raises:
         ValueError: if a token is no letter index, a length is out of range, shapes disagree, or
-            the backend cannot run the network in this arithmetic.
+            the backend cannot run the network in this arithmetic, or there is no such device.
         TypeError: if the tokens are not integers.
 
     Example:
@@ -70,7 +70,7 @@ def scan(
         raise ValueError(f"Argument 'outputs' must be 'all' or 'last', not {outputs!r}.")
     if backend is not None and backend not in get_args(Backend):
         raise ValueError(f"Argument 'backend' must be one of {get_args(Backend)}, not {backend!r}.")
-    place = tokens.device if device is None else torch.device(device)
+    place = _place(tokens.device if device is None else device)
     ends = _lengths(lengths, *tokens.shape)
     _check_range(tokens, ends, len(lrnn.letters))
     if initial is not None and (
@@ -157,8 +157,26 @@ def _cannot(backend: Backend, arithmetic: Arithmetic, reason: object) -> ValueEr
     return ValueError(f"Backend '{backend}' cannot run this in '{arithmetic}': {reason}.")
 
 
+def _place(device: torch.device | str) -> torch.device:
+    try:
+        place = torch.device(device)
+    except (RuntimeError, TypeError):
+        place = None
+    if place is None or not (
+        place.type == "cpu" or (place.type == "cuda" and torch.cuda.is_available())
+    ):
+        raise ValueError(f"Argument 'device' must be 'cpu' or a CUDA device here, not '{device}'.")
+    return place
+
+
 def _tokens(tokens: Any) -> torch.Tensor:
-    tokens = torch.as_tensor(tokens)
+    try:
+        tokens = torch.as_tensor(tokens)
+    except (RuntimeError, TypeError, ValueError):
+        kind = type(tokens).__name__
+        raise TypeError(
+            f"Argument 'tokens' must be integers of shape (batch, time), not a {kind}."
+        ) from None
     if tokens.dtype.is_floating_point or tokens.dtype.is_complex or tokens.dtype == torch.bool:
         if tokens.numel():
             raise TypeError(f"Argument 'tokens' must hold integers, not {tokens.dtype}.")
@@ -167,6 +185,8 @@ def _tokens(tokens: Any) -> torch.Tensor:
         raise ValueError(
             f"Argument 'tokens' must have shape (batch, time), not {tuple(tokens.shape)}."
         )
+    if tokens.dtype in (torch.uint16, torch.uint32, torch.uint64):  # torch knows little of these
+        return tokens.long()
     return tokens
 
 
@@ -174,7 +194,7 @@ def _lengths(lengths: Any, batch: int, time: int) -> torch.Tensor | None:
     if lengths is None:
         return None
     ends = torch.as_tensor(lengths, device="cpu")
-    if ends.shape != (batch,) or ends.dtype.is_floating_point:
+    if ends.shape != (batch,) or (ends.dtype.is_floating_point and batch):
         raise ValueError(f"Argument 'lengths' must hold {batch} integers.")
     if batch and not 0 <= int(ends.min()) <= int(ends.max()) <= time:
         raise ValueError(f"Argument 'lengths' must be in 0..{time}.")

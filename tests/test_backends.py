@@ -131,6 +131,23 @@ def test_the_default_is_the_fast_one_where_it_pays():
     assert (found == scan(lrnn, tokens, backend="reference")).all()
 
 
+@pytest.mark.parametrize("name", ["s5", "iso_date", "rotation"])
+def test_words_of_any_integer_type_shape_and_stride(name):
+    rotation = name == "rotation"
+    automaton = languages.mod(7) if rotation else languages.BESTIARY[name]()
+    lrnn = compile_dfa(automaton, construction=name if rotation else None)
+    letters, _ = random_words(lrnn, 0, batch=9, time=30)
+    kinds = [np.uint8, np.int8, np.int16, np.uint16, np.int32, np.uint32, np.int64, np.uint64]
+    for kind in kinds:
+        assert_same(lrnn, letters.astype(kind), "float32")
+    assert_same(lrnn, torch.from_numpy(letters).T, "float32")
+    assert_same(lrnn, torch.from_numpy(letters)[::2, 1::3], "float32")
+    for shape in ((0, 0), (0, 5), (3, 0)):
+        assert_same(lrnn, np.zeros(shape, int), "float32")
+        assert_same(lrnn, np.zeros(shape, int), "float32", lengths=[0] * shape[0])
+    assert_same(lrnn, np.zeros((2, 4), int), "float32", lengths=[0, 0])
+
+
 def test_few_prepared_scans_are_kept():
     with patch.object(dispatch, "_MOST", 5), patch.object(dispatch, "_prepared", {}):
         for _ in range(2):

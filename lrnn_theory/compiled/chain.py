@@ -60,7 +60,7 @@ class FloatChain:
     def enter(self, hidden: Sequence[Any]) -> list[NDArray[Any]]:
         """The states of a batch, (batch, n * d) for every level, to be changed in place."""
         return [
-            np.asarray(h).astype(v.program.b.dtype).reshape(len(h), -1)
+            np.asarray(h).astype(v.program.b.dtype).reshape(-1, v.program.b.shape[1])
             for v, h in zip(self._layers, hidden, strict=True)
         ]
 
