@@ -9,7 +9,7 @@ import torch
 
 from lrnn_theory.arithmetic import Arithmetic
 from lrnn_theory.lrnn import LRNN
-from lrnn_theory.scanning import Machine, ScanState, UnsupportedError, read
+from lrnn_theory.scanning import FastScan, Machine, ScanState, UnsupportedError, read
 
 Backend = Literal["reference", "compiled", "triton"]
 
@@ -19,7 +19,7 @@ _SHORT = 0.1
 """Seconds of the reference that are not worth compiling for."""
 _MOST = 64
 """Prepared scans that are kept, the last ones used."""
-_prepared: dict[tuple[LRNN, str, Arithmetic, torch.device], Any] = {}
+_prepared: dict[tuple[LRNN, str, Arithmetic, torch.device], FastScan | str] = {}
 
 
 def scan(
@@ -104,8 +104,8 @@ def _prepare(
     place: torch.device,
     keeps_state: bool,
     backend: Backend | None,
-) -> Any:
-    """A `CompiledScan` or a `GpuScan`, if there is one and it pays.
+) -> FastScan | None:
+    """A fast scan, if there is one and it pays.
 
     Raises:
         ValueError: if it was asked for, and there is none.
@@ -131,7 +131,7 @@ def _prepare(
     return _unless_asked_for(backend, arithmetic, found) if isinstance(found, str) else found
 
 
-def _make(wanted: str, lrnn: LRNN, arithmetic: Arithmetic, place: torch.device) -> Any:
+def _make(wanted: str, lrnn: LRNN, arithmetic: Arithmetic, place: torch.device) -> FastScan:
     if wanted == "compiled":
         from lrnn_theory.compiled.scan import CompiledScan
 

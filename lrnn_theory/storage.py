@@ -1,4 +1,4 @@
-"""Exact arrays in safetensors files: versioned, digested, never pickled.
+"""Exact arrays in safetensors files: versioned, with a digest, and no code in them.
 
 Integer arrays are stored as they are.  Arrays of fractions and cyclotomic numbers are stored as
 the bytes of a JSON list of texts (see `lrnn_theory.cyclotomic.parse_exact`) beside their shape.

@@ -52,23 +52,7 @@ class CompiledScan:
         every: bool,
         keep: bool,
     ) -> tuple[torch.Tensor, ScanState | None]:
-        """Read words.
-
-        Args:
-            tokens: (batch, time), letter indices of any integer type.
-            lengths: (batch,), letters to read of every word, or None for all.
-            initial: where to continue.
-            every: whether to return all outputs, or the last ones.
-            keep: whether to return the state.
-
-        Returns:
-            The outputs, (batch, time) with -1 past the end of a word, or (batch,), and the state,
-            as of the sequential order.  Its coordinates are not taken on: only levels that read
-            "shifted", of which there are none here, look at them.
-
-        Raises:
-            UnsupportedError: if the initial state is none that the network can be in.
-        """
+        """As `FastScan` says."""
         letters = tokens.numpy()
         ends = np.full(len(letters), letters.shape[1]) if lengths is None else lengths.numpy()
         start = initial or self.machine.start(len(letters))

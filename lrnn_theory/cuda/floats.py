@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from lrnn_theory.arithmetic import Arithmetic
 from lrnn_theory.cuda.float_kernels import read_floats
-from lrnn_theory.cuda.launch import launch
+from lrnn_theory.cuda.launch import Words, read_words
+from lrnn_theory.formats import FORMATS
 from lrnn_theory.lrnn import LRNN, Level
 from lrnn_theory.packing import follow_table
 from lrnn_theory.scanning import UnsupportedError
@@ -85,11 +86,8 @@ class FloatScan:
         assert form is not None
         assert inner is not None
         each = arithmetic.semantics == "each"
-        plain = (
-            inner.name == "float32" and inner.overflow == "inf"  # type: ignore[attr-defined]
-            and not arithmetic.fma and arithmetic.semantics != "once"
-            and form.name in _CAST and form.overflow == "inf"  # type: ignore[attr-defined]
-        )  # fmt: skip
+        rounds_itself = inner == FORMATS["float32"] and form in [FORMATS[x] for x in _CAST]
+        plain = rounds_itself and not arithmetic.fma and arithmetic.semantics != "once"
         self.carrier = torch.float32 if plain else torch.float64
         self._arrays = _Arrays()
         self._numbers, self._terms = 0, 0
@@ -156,47 +154,17 @@ class FloatScan:
         """The initial states, (numbers, batch)."""
         return self._h0[:, None].expand(-1, batch).contiguous()
 
-    def run(
-        self,
-        letters: torch.Tensor,
-        time: int,
-        lengths: torch.Tensor | None,
-        state: torch.Tensor,
-        output: torch.Tensor,
-        every: torch.Tensor | None,
-    ) -> torch.Tensor:
-        """Read words; `state` and `output` are taken on.
-
-        Args:
-            letters: (batch, stride), uint8, rows as `aligned` makes them.
-            time: letters of a row that are read at most.
-            lengths: (batch,), or None if all words fill their row.
-            state: (numbers, batch), of dtype `carrier`.
-            output: (batch,), int32, the output after the letters so far.
-            every: (time, batch), any integer dtype, for all outputs; or None.
+    def run(self, words: Words) -> torch.Tensor:
+        """Read words; their states are numbers, (numbers, batch), of dtype `carrier`.
 
         Returns:
             Which words met an infinity or a NaN, (batch,): their results are void.
         """
-        batch = len(letters)
-        marked = torch.empty(batch, dtype=torch.int8, device=self.device)
-        launch(
+        marked = torch.empty(len(words.letters), dtype=torch.int8, device=self.device)
+        read_words(
             read_floats,
-            batch,
-            letters.view(torch.int32),
-            output if lengths is None else lengths,
-            state,
-            output,
-            output if every is None else every,
-            marked,
-            *self._tables,
-            batch,
-            time,
-            letters.shape[1],
-            HAS_LENGTHS=lengths is not None,
-            RAGGED=lengths is not None or time % 4 != 0,
-            EVERY=every is not None,
-            wide=every is not None,
+            words,
+            (marked, *self._tables),
             UNROLLED=self._terms <= _FEW_TERMS and len(self._options["LEVELS"]) == 4,
             enable_fp_fusion=False,
             **self._options,

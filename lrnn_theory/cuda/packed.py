@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from lrnn_theory.cuda.launch import launch
+from lrnn_theory.cuda.launch import Words, read_words
 from lrnn_theory.cuda.packed_kernels import read_packed
 from lrnn_theory.packing import Packed, chain_tables
 
@@ -57,42 +57,7 @@ class PackedScan:
         signed = torch.int32 if self.bits == 32 else torch.int64
         return words.view(signed).expand(-1, batch).contiguous().view(self.word)
 
-    def run(
-        self,
-        letters: torch.Tensor,
-        time: int,
-        lengths: torch.Tensor | None,
-        state: torch.Tensor,
-        output: torch.Tensor,
-        every: torch.Tensor | None,
-    ) -> None:
-        """Read words; `state` and `output` are taken on.
-
-        Args:
-            letters: (batch, stride), uint8, rows as `aligned` makes them.
-            time: letters of a row that are read at most.
-            lengths: (batch,), or None if all words fill their row.
-            state: (levels, batch), packed states of dtype `word`.
-            output: (batch,), int32, the output after the letters so far.
-            every: (time, batch), any integer dtype, for all outputs; or None.
-        """
-        batch = len(letters)
-        launch(
-            read_packed,
-            batch,
-            letters.view(torch.int32),
-            output if lengths is None else lengths,
-            state,
-            output,
-            output if every is None else every,
-            *self._tables,
-            batch,
-            time,
-            letters.shape[1],
-            LEVELS=self.levels,
-            HAS_LENGTHS=lengths is not None,
-            RAGGED=lengths is not None or time % 4 != 0,
-            EVERY=every is not None,
-            wide=every is not None,
-            UNROLLED=len(self.levels) <= _SHALLOW,
-        )
+    def run(self, words: Words) -> None:
+        """Read words; their states are packed, (levels, batch), of dtype `word`."""
+        unrolled = len(self.levels) <= _SHALLOW
+        read_words(read_packed, words, self._tables, LEVELS=self.levels, UNROLLED=unrolled)

@@ -10,7 +10,7 @@ import torch
 from lrnn_theory.arithmetic import Arithmetic
 from lrnn_theory.cuda.copies import CopiesScan
 from lrnn_theory.cuda.floats import FloatScan
-from lrnn_theory.cuda.launch import aligned
+from lrnn_theory.cuda.launch import Words, aligned
 from lrnn_theory.cuda.packed import PackedScan
 from lrnn_theory.lrnn import LRNN
 from lrnn_theory.packing import pack
@@ -55,24 +55,7 @@ class GpuScan:
         every: bool,
         keep: bool,
     ) -> tuple[torch.Tensor, ScanState | None]:
-        """Read words.
-
-        Args:
-            tokens: (batch, time), letter indices, on the device.
-            lengths: (batch,), letters to read of every word, or None for all.
-            initial: where to continue.
-            every: whether to return all outputs, or the last ones.
-            keep: whether to return the state.
-
-        Returns:
-            The outputs, (batch, time) with -1 past the end of a word, or (batch,), and the state,
-            as of the sequential order.  Its coordinates are not taken on: only levels that read
-            "shifted", of which there are none here, look at them.
-
-        Raises:
-            UnsupportedError: if the initial state is none that the network can be in, or words are
-                too long.
-        """
+        """As `FastScan` says."""
         batch, time = tokens.shape
         if time >= _TOO_LONG:
             raise UnsupportedError(f"words of {_TOO_LONG} letters and more")
@@ -95,7 +78,7 @@ class GpuScan:
             if self.copies is not None and outputs is None and lengths is None:
                 self.copies.run(self.chain.scan, letters, time, state[0], output)
             else:
-                void = self.chain.scan.run(letters, time, lengths, state, output, outputs)
+                void = self.chain.scan.run(Words(letters, time, lengths, state, output, outputs))
         found = output.long() if outputs is None else outputs.T
         after = None
         again = void is not None and bool(void.any())

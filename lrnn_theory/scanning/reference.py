@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -124,6 +124,37 @@ def _freeze(running: Any, new: ScanState, old: ScanState) -> ScanState:
         tuple(map(choose, new.shifted, old.shifted)),
         choose(new.output, old.output),
     )
+
+
+class FastScan(Protocol):
+    """An LRNN in an arithmetic, ready to read batches of words with the bits of `read`."""
+
+    def run(
+        self,
+        tokens: torch.Tensor,
+        lengths: torch.Tensor | None,
+        initial: ScanState | None,
+        every: bool,
+        keep: bool,
+    ) -> tuple[torch.Tensor, ScanState | None]:
+        """Read words.
+
+        Args:
+            tokens: (batch, time), letter indices of any integer type, on the scan's device.
+            lengths: (batch,), letters to read of every word, or None for all.
+            initial: where to continue.
+            every: whether to return all outputs, or the last ones.
+            keep: whether to return the state.
+
+        Returns:
+            The outputs, (batch, time) with -1 past the end of a word, or (batch,), and the state,
+            as of the sequential order.  Its coordinates are not taken on: only levels that read
+            "shifted", which no fast scan knows, look at them.
+
+        Raises:
+            UnsupportedError: if the network cannot be in the initial state, or words are too long.
+        """
+        ...
 
 
 def read(
