@@ -1,83 +1,20 @@
 """Compiled code: every bit of a step, the decoder, and what becomes of a word, checked apart."""
 
 import math
-from dataclasses import fields, replace
 from fractions import Fraction
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import assume, given, settings
+from compiled_layers import row, same_bits, states, supported
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from constructions import compile_dfa
-from lrnn_theory import LRNN, Automaton, Dense, Diagonal, Layer, Level, languages
+from lrnn_theory import Diagonal, Layer
 from lrnn_theory.arithmetic import Arithmetic
-from lrnn_theory.compiled import CompiledLayer, Follower, Orbit, engine, follow
+from lrnn_theory.compiled import CompiledLayer, engine
 from lrnn_theory.scanning.float_kernel import FloatKernel
-from lrnn_theory.scanning.kernels import runs_natively
 from lrnn_theory.scanning.rational import RationalKernel, exactly
-from lrnn_theory.strategies import FORMAT_NAMES, arithmetics, layers
-
-WIDE = [
-    "fixed8.4:wide+acc=fixed24.12", "fixed8.4!wrap:wide+acc=fixed30.6", "fixed8.4:wide+acc=float32",
-    "fixed12.3!wrap:wide+fma+acc=fixed20.5", "fixed40.20!wrap:wide+acc=float64",
-    "fixed8.26:wide+acc=tf32", "fixed3.0:wide+acc=float8_e4m3", "fixed8.0:wide+acc=fixed44.0",
-    "fixed1.26!wrap:each", "fixed25.13!wrap:each+fma", "fixed18.9!wrap:once", "fixed18.0:once",
-    "fixed26.13:each+fma+factored", "fixed8.4!wrap:each+fma+factored",
-    "fixed26.0!wrap:each+factored", "float8_e4m3!sat:wide+acc=float8_e4m3",
-    "bfloat16:wide+acc=tf32", "float32:wide+acc=float64",
-    "float16!nan:wide+fma+acc=float32", "float8_e5m2:wide+fma+factored+acc=float16",
-    "float64!sat:wide+factored", "float8_e4m3!inf:once",
-]  # fmt: skip
-FORMATS = [*FORMAT_NAMES[:7], "fixed8.4", "fixed8.0", "fixed12.10", "fixed16.2"]
-
-
-def shortened(layer, grid):
-    """The layer with its weights rounded to multiples of 2^-grid of at most 24 bits."""
-
-    def short(array):
-        out = np.empty(array.shape, object)
-        out.flat = [
-            Fraction(min(max(round(x * 2**grid), 1 - 2**24), 2**24 - 1), 2**grid)
-            for x in array.ravel().tolist()
-        ]
-        return out
-
-    t = layer.transition
-    arrays = {f.name: getattr(t, f.name) for f in fields(t)}
-    kept = {name: x if name == "ptr" else short(x) for name, x in arrays.items()}
-    return replace(layer, transition=type(t)(**kept), b=short(layer.b))
-
-
-@st.composite
-def supported(draw):
-    """A layer and an arithmetic that compiled code knows."""
-    arithmetic = draw(st.one_of(arithmetics(FORMATS), st.sampled_from(WIDE).map(Arithmetic.parse)))
-    assume(CompiledLayer.supports(arithmetic))
-    layer = draw(layers(dense=not arithmetic.factored))
-    if arithmetic.keeps_weights:
-        layer = shortened(layer, draw(st.sampled_from([0, 3, 10, 26])))
-        assume(runs_natively(layer, arithmetic))
-    return layer, arithmetic
-
-
-@st.composite
-def states(draw, layer, form):
-    """Any state that the format holds, as floats: also huge, tiny, infinite and NaN."""
-    special = {"inf": [math.inf, -math.inf, math.nan], "nan": [math.nan]}.get(form.overflow, [0])
-    ends = form.ends if form.name != "float64" else (2**200,)
-    scaled = st.builds(
-        lambda m, e: m * Fraction(2) ** e, st.integers(-9, 9), st.integers(-160, 130)
-    )
-    number = st.one_of(
-        st.sampled_from([0, 1, -1, Fraction(1, 3), *ends]),
-        st.fractions(-4, 4),
-        scaled,
-        st.sampled_from(special),
-    )
-    flat = [float(form.round(draw(number))) for _ in range(layer.n * layer.d)]
-    return np.array(flat).reshape(layer.n, layer.d)
 
 
 def rational_run(kernel, h, actions):
@@ -89,12 +26,6 @@ def rational_run(kernel, h, actions):
         now = kernel.step(now, [action])
         seen.append([float(x) for x in now.flat])
     return np.array(seen).reshape(-1, *h.shape)
-
-
-def same_bits(got, wanted):
-    """Equal numbers, one zero, one NaN."""
-    assert got.dtype == wanted.dtype == np.float64
-    return np.array_equal(got.view(np.int64), np.where(wanted == 0, 0.0, wanted).view(np.int64))
 
 
 # -------------------------------------------------------------------- steps
@@ -111,17 +42,6 @@ def test_every_state_is_that_of_plain_fractions(case, data):
     )
     h = data.draw(states(layer, arithmetic.format))
     assert same_bits(compiled.run(h, word), rational_run(kernel, h, word))
-
-
-def row(*weights, b=0):
-    """One row of weights, and zeros below."""
-    n = len(weights)
-    matrix = np.zeros((1, n, n), object)
-    matrix[0, 0] = weights
-    inputs = np.zeros((1, n, 1), object)
-    inputs[0, 0, 0] = b
-    zeros = np.zeros((n, 1), int)
-    return Layer(Dense(matrix), inputs, zeros, (zeros[None],), np.zeros((1, 1, 2), int), 1, 0)
 
 
 HALF, TINY = Fraction(1, 2), Fraction(1, 2**25)
@@ -285,218 +205,3 @@ def test_a_drifting_state_is_read_as_if_nothing_was_learnt(seed, speed):
             h = h + course
             found = engine._read(compiled.reader, found, h)
             assert found == compiled.decode(h)
-
-
-# -------------------------------------------------------------------- words
-
-
-def network(layer, reads, nxt):
-    """Letters are actions; the output is the context after the only level."""
-    letters = np.arange(layer.n_actions)
-    level = Level(layer, letters, nxt, reads)
-    return LRNN(tuple("abc"[: len(letters)]), letters, ((level,),), np.array([0, 1]), 0)
-
-
-@st.composite
-def followed(draw):
-    """A network, and an automaton that it mostly answers like, in an arithmetic."""
-    layer, arithmetic = draw(supported())
-    bits = st.sampled_from([0] * draw(st.sampled_from([1, 8, 50])) + [1])
-    shape = (layer.n_actions, layer.size)
-    flat = draw(st.lists(bits, min_size=math.prod(shape), max_size=math.prod(shape)))
-    lrnn = network(
-        layer, draw(st.sampled_from(["previous", "current"])), np.array(flat).reshape(shape)
-    )
-    n, letters = draw(st.integers(1, 3)), draw(st.integers(1, 4))
-    delta = draw(
-        st.lists(
-            st.lists(st.integers(0, n - 1), min_size=n, max_size=n),
-            min_size=letters,
-            max_size=letters,
-        )
-    )
-    classes = draw(
-        st.lists(st.integers(0, layer.n_actions - 1), min_size=letters, max_size=letters)
-    )
-    response = np.zeros((letters, n) if draw(st.booleans()) else n, int)
-    return (
-        lrnn,
-        np.array(delta),
-        draw(st.integers(0, n - 1)),
-        response,
-        np.array(classes),
-        arithmetic,
-    )
-
-
-class Plain:
-    """The same, by the glossary of an LRNN, one letter at a time, and the decoder in full."""
-
-    def __init__(self, lrnn, delta, initial, response, classes, arithmetic):
-        self.lrnn, self.delta, self.response, self.classes = lrnn, delta, response, classes
-        self.layer = CompiledLayer(lrnn.levels[0].layer, arithmetic)
-        self.h, self.state = self.layer.start(), initial
-
-    def right(self, letter):
-        level = self.lrnn.levels[0]
-        c = self.classes[letter]
-        (self.h,) = self.layer.run(self.h, [level.action[c]])
-        pair = level.layer.readout[level.action[c], self.layer.decode(self.h)]
-        output = self.lrnn.output[level.next[c, pair[0 if level.reads == "previous" else 1]]]
-        before, self.state = self.state, self.delta[letter, self.state]
-        wanted = (
-            self.response[letter, before] if self.response.ndim == 2 else self.response[self.state]
-        )
-        return output == wanted
-
-    def orbit(self, letter, limit):
-        seen, step = {(self.h.tobytes(), self.state): 0}, 0
-        while step < limit:
-            step += 1
-            if not self.right(letter):
-                return Orbit("wrong", step)
-            first = seen.setdefault((self.h.tobytes(), self.state), step)
-            if first < step:
-                return Orbit("cycle", step, first, step - first)
-        return Orbit("stopped", step)
-
-
-@given(followed(), st.data())
-def test_words_are_followed_letter_by_letter(case, data):
-    follower, plain = Follower(*case), Plain(*case)
-    for _ in range(3):
-        word = data.draw(st.lists(st.integers(0, len(case[4]) - 1), max_size=12))
-        wrong = next((i for i, letter in enumerate(word) if not plain.right(letter)), -1)
-        before = follower.steps
-        assert follower.follow(word) == wrong
-        assert follower.steps == before + (len(word) if wrong < 0 else wrong + 1)
-        h, state = follower.state
-        assert same_bits(h, plain.h)
-        assert state == plain.state
-
-
-def assert_same_orbit(got, wanted, limit):
-    """Brent notices a repetition later than a table of all states does."""
-    if got.outcome != "stopped":
-        assert got == wanted
-    else:
-        assert got.steps == limit
-        assert wanted.outcome == "stopped" or wanted.steps > limit / 4
-
-
-@given(followed(), st.data())
-def test_an_orbit_is_what_a_table_of_all_states_says(case, data):
-    letter = data.draw(st.integers(0, len(case[4]) - 1))
-    follower = Follower(*case)
-    follower.follow([letter] * 3)
-    assert_same_orbit(follower.orbit(letter, 200), Plain(*case).orbit(letter, 200), 200)
-
-
-RIGHT = {
-    "S5": languages.symmetric_group(5),
-    "D4": languages.dihedral_group(4),
-    "mod 12": languages.mod(12),
-    "flip-flop": languages.flip_flop(),
-    "parity": Automaton.from_regex("(0|10*1)*"),
-}
-
-
-@pytest.mark.parametrize("text", ["bfloat16", "float8_e5m2:each+factored", "fixed8.4"])
-@pytest.mark.parametrize("name", RIGHT)
-def test_a_right_network_is_followed_to_its_cycle(name, text):
-    automaton = RIGHT[name]
-    case = aligned(compile_dfa(automaton), automaton, Arithmetic.parse(text))
-    for letter in range(automaton.n_letters):
-        orbit = Follower(*case).orbit(letter, 1000)
-        assert orbit.outcome == "cycle"
-        assert orbit == Plain(*case).orbit(letter, 1000)
-
-
-def aligned(lrnn, automaton, arithmetic):
-    """What a follower takes, for an automaton over the letters of the network."""
-    wanted = automaton.with_letters(lrnn.letters).minimize()
-    index = np.array([lrnn.output_symbols.index(s) for s in wanted.output_symbols])
-    return lrnn, wanted.delta, wanted.initial, index[wanted.response], lrnn.letter_class, arithmetic
-
-
-def counting(m, text):
-    """Counting modulo m by a rotation, read out in full, on one letter."""
-    ring = Automaton.from_table(
-        np.roll(np.arange(m), -1)[None],
-        outputs=np.arange(m),
-        output_symbols=[str(i) for i in range(m)],
-        letters=["a"],
-    )
-    return aligned(compile_dfa(ring, construction="rotation"), ring, Arithmetic.parse(text))
-
-
-@pytest.mark.parametrize(
-    ("m", "text", "wanted"),
-    [
-        (3, "float32:each", Orbit("cycle", 3, 0, 3)),
-        (7, "float32:each", Orbit("cycle", 153, 146, 7)),
-        (60, "float32:each", Orbit("cycle", 1735, 1675, 60)),
-        (60, "float16:each", Orbit("cycle", 180, 120, 60)),
-        (60, "bfloat16:each", Orbit("cycle", 185, 125, 60)),
-        (7, "bfloat16:once", Orbit("wrong", 283)),
-        (5, "bfloat16:each+factored", Orbit("wrong", 257)),
-        (60, "bfloat16:each+factored", Orbit("wrong", 75)),
-    ],
-)
-def test_rotations(m, text, wanted):
-    case = counting(m, text)
-    assert Follower(*case).orbit(0, 10_000) == wanted
-    assert Follower(*case).orbit(0, 3 * wanted.steps) == wanted  # a cycle is noticed soon
-    assert Plain(*case).orbit(0, 10_000) == wanted
-
-
-@pytest.mark.parametrize(
-    ("matrix", "wanted"),
-    [
-        ([[0, -2], [2, 0]], Orbit("cycle", 132, 128, 4)),  # a zero meets no infinity
-        ([[2, -2], [2, 2]], Orbit("cycle", 88, 87, 1)),  # NaN is one state
-    ],
-)
-def test_a_growing_rotation_leaves_the_finite_numbers(matrix, wanted):
-    layer = row(*matrix[0])
-    layer = replace(layer, transition=Dense(np.array([matrix])), h0=np.array([[1], [0]]))
-    lrnn = network(layer, "current", np.array([[0]]))
-    zero = np.zeros(1, int)
-    case = (lrnn, zero[None], 0, zero, zero, Arithmetic.parse("float32"))
-    assert Follower(*case).orbit(0, 1000) == wanted
-    assert Plain(*case).orbit(0, 1000) == wanted
-
-
-def test_an_orbit_can_be_watched_and_interrupted(monkeypatch):
-    monkeypatch.setattr(follow, "SLICE", 1e-4)
-    case = counting(60, "float32:each+factored")
-    seen = []
-
-    def stop(steps):
-        seen.append(steps)
-        if steps > 50_000:
-            raise KeyboardInterrupt
-
-    orbit = Follower(*case).orbit(0, 10**6, stop)
-    assert orbit == Orbit("stopped", seen[-1])
-    assert seen == sorted(set(seen))
-    assert 50_000 < seen[-1] < 10**6
-    assert Follower(*case).orbit(0, 60_001) == Orbit("stopped", 60_001)
-
-
-def test_what_cannot_be_followed_is_refused():
-    automaton = Automaton.from_regex("(0|1)*11(0|1)*")
-    deep = compile_dfa(automaton)
-    float32 = Arithmetic.parse("float32")
-    case = counting(3, "float32")
-    assert Follower.supports(case[0], float32)
-    assert not Follower.supports(case[0], Arithmetic.parse("float32@tree"))
-    assert len(deep.levels) > 1
-    with pytest.raises(ValueError, match="cannot be followed"):
-        Follower(*aligned(deep, automaton, float32))
-    shifted = network(row(1), "shifted", np.array([[0]]))
-    assert not Follower.supports(shifted, float32)
-    dense = network(row(1), "current", np.array([[0]]))
-    assert not Follower.supports(dense, Arithmetic.parse("float32:each+factored"))
-    with pytest.raises(ValueError, match=r"in 0\.\.0"):
-        Follower(*case).follow([1])

@@ -1,18 +1,27 @@
 """The ideal cast on unary words: what is proved for all lengths agrees with the definition."""
 
 from collections.abc import Iterator
-from fractions import Fraction
 from itertools import islice
-from math import lcm, log
+from math import log
 
 import numpy as np
 import pytest
-from flint import arb, ctx, fmpq, fmpq_poly
+from flint import ctx, fmpq, fmpq_poly
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from ideal_cast_reference import (
+    SETS,
+    Q,
+    agrees,
+    nearest,
+    nonnegative_spectra,
+    reference,
+    roots_of_unity,
+    vectors,
+)
 
 from lrnn_theory.cyclotomic import cos_turn, sin_turn
-from lrnn_theory.formats import FORMATS, Float, parse_format
+from lrnn_theory.formats import FORMATS, parse_format
 from lrnn_theory.ideal_cast import (
     EventualCast,
     Unresolved,
@@ -28,114 +37,7 @@ from lrnn_theory.ideal_cast.recurrence import (
     fraction,
     same_modulus,
 )
-from lrnn_theory.ideal_cast.sums import LIMIT, CastSum, Curve, outwards
-
-Q = Fraction
-SETS = (
-    *("{0,1}", "{-1,0,1}", "{-4,-3,-2,-1,0,1,2,3,4}", "{0,1,2,3,4,5,6,7}", "{-2,1,2,5}"),
-    *("{-7/2,-1/3,1/4,9}", "{3}", "fixed4.1", "fixed8.4", "fixed8.0", "float8_e4m3", "float8_e5m2"),
-)
-SMALL = st.sampled_from([Q(p, q) for p in range(-4, 5) for q in (1, 2, 3, 8)])
-NONNEGATIVE = st.sampled_from([Q(p) for p in ("0", "1/8", "1/3", "1/2", "3/4", "9/10", "1", "2")])
-
-# -------------------------------------------------------------------- the definition, once more
-
-
-def numbers(name: str) -> list[Q]:
-    """All numbers of a small format, by its definition."""
-    form = parse_format(name)
-    if isinstance(form, Float):
-        places = range(form.quantum, 17)
-        floats = {Q(m) * Q(2) ** e for e in places for m in range(2**form.precision)}
-        return sorted({s * x for x in floats for s in (1, -1) if x <= form.max_value})
-    if name.startswith("{"):
-        return sorted(map(Q, name[1:-1].split(",")))
-    width, fraction = map(int, name[5:].split("."))
-    return [Q(i, 2**fraction) for i in range(-(2 ** (width - 1)), 2 ** (width - 1))]
-
-
-NUMBERS = {name: np.array(numbers(name), object) for name in SETS}
-
-
-def nearest(x: Q, name: str) -> Q:
-    """The nearest number, the smaller of two."""
-    all_numbers = NUMBERS[name]
-    i = int(np.searchsorted(all_numbers, x))
-    return min(all_numbers[max(i - 1, 0) : i + 1], key=lambda c: (abs(x - c), c))
-
-
-def reference(A: list[list[Q]], B: list[Q], h: list[Q], name: str) -> Iterator[list[Q]]:
-    """H_0, H_1, ... in plain Python."""
-    total = [Q(0)] * len(h)
-    while True:
-        yield [nearest(s + nearest(x, name), name) for s, x in zip(total, h, strict=True)]
-        total = [s + nearest(x, name) for s, x in zip(total, B, strict=True)]
-        B, h = (
-            [sum((a * x for a, x in zip(row, v, strict=True)), Q(0)) for row in A] for v in (B, h)
-        )
-
-
-def agrees(found: EventualCast, states: Iterator[list[Q]], beyond: int = 100) -> None:
-    """The definition gives what was found, from the preperiod to a while after."""
-    states = islice(states, found.preperiod, found.preperiod + 2 * found.period + beyond)
-    for k, state in enumerate(states, found.preperiod):
-        assert found.at(k).tolist() == state, k
-
-
-# -------------------------------------------------------------------- random matrices
-
-
-@st.composite
-def unimodular(draw: st.DrawFn, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """An integer matrix with its inverse."""
-    p, q = np.eye(n, dtype=object), np.eye(n, dtype=object)
-    for _ in range(draw(st.integers(0, 3)) if n > 1 else 0):
-        i, j = draw(st.permutations(range(n)))[:2]
-        step, back = np.eye(n, dtype=object), np.eye(n, dtype=object)
-        step[i, j] = draw(st.sampled_from([-2, -1, 1, 2]))
-        back[i, j] = -step[i, j]
-        p, q = p @ step, back @ q
-    return p, q
-
-
-@st.composite
-def nonnegative_spectra(draw: st.DrawFn) -> list[list[Q]]:
-    """Triangular with a nonnegative diagonal, in another basis of integers."""
-    n = draw(st.integers(1, 4))
-    t = np.full((n, n), Q(0), object)
-    for i in range(n):
-        t[i, i:] = [draw(NONNEGATIVE), *(draw(SMALL) for _ in range(n - i - 1))]
-    p, q = draw(unimodular(n))
-    return (p @ t @ q).tolist()
-
-
-BLOCKS = {
-    2: [[0, 1], [1, 0]],
-    3: [[0, -1], [1, -1]],
-    4: [[0, -1], [1, 0]],
-    6: [[0, -1], [1, 1]],
-    5: [[0, 0, 0, -1], [1, 0, 0, -1], [0, 1, 0, -1], [0, 0, 1, -1]],
-}
-
-
-@st.composite
-def roots_of_unity(draw: st.DrawFn) -> tuple[list[list[Q]], int]:
-    """Blocks whose eigenvalues are roots of unity times a positive number, and their order."""
-    orders = draw(st.lists(st.sampled_from(sorted(BLOCKS)), min_size=1, max_size=2))
-    blocks = [np.array(BLOCKS[m], object) * draw(SMALL.filter(bool)) for m in orders]
-    n = sum(map(len, blocks))
-    a, at = np.full((n, n), Q(0), object), 0
-    for block in blocks:
-        a[at : at + len(block), at : at + len(block)] = block
-        a[:at, at : at + len(block)] = draw(st.sampled_from([Q(0), Q(1)]))
-        at += len(block)
-    p, q = draw(unimodular(n))
-    return (p @ a @ q).tolist(), lcm(2, *orders)
-
-
-def vectors(draw: st.DrawFn, n: int) -> list[Q]:
-    return [draw(SMALL) for _ in range(n)]
-
+from lrnn_theory.ideal_cast.sums import LIMIT, CastSum
 
 # -------------------------------------------------------------------- laws
 
@@ -200,109 +102,6 @@ def test_columns_are_independent(data):
     last = both.at(both.preperiod)
     assert last.shape == (n, 2)
     assert last.T.tolist() == [x.at(x.preperiod).tolist() for x in alone]
-
-
-# -------------------------------------------------------------------- recurrences
-
-
-@st.composite
-def recurrences(draw: st.DrawFn) -> Recurrence:
-    roots = draw(st.lists(SMALL, max_size=4))
-    annihilator = fmpq_poly([1])
-    for root in roots:
-        annihilator *= fmpq_poly([fmpq(-root.numerator, root.denominator), 1])
-    annihilator *= draw(
-        st.sampled_from([fmpq_poly([1]), fmpq_poly([1, 0, 1]), fmpq_poly([-2, 0, 1])])
-    )
-    terms = [fmpq(x.numerator, x.denominator) for x in vectors(draw, annihilator.degree())]
-    return Recurrence.of_terms(terms, annihilator)
-
-
-@given(recurrences(), SMALL, st.integers(1, 5))
-def test_recurrences_are_closed_under_what_is_done_to_them(u, x, p):
-    terms = u.terms(40)
-    assert [u.at(k) for k in range(12)] == terms[:12]
-    c = fmpq(x.numerator, x.denominator)
-    assert u.minus(x).terms(40) == [t - c for t in terms]
-    for r, w in enumerate(u.every(p)):
-        assert w.terms(8) == terms[r::p][:8]
-
-
-@given(recurrences())
-def test_signs_hold_from_their_bound_on(u):
-    for w in u.every(u.turns()):
-        try:
-            sign, bound = eventual_sign(w)
-        except UndecidedError:
-            continue
-        assume(bound < 300)
-        assert {(t > 0) - (t < 0) for t in w.terms(bound + 40)[bound:]} == {sign}
-
-
-def test_a_bound_is_sharp_for_one_term_against_a_constant():
-    decay = Recurrence.of_terms([fmpq(1)], fmpq_poly([fmpq(-1, 2), 1]))
-    assert eventual_sign(decay.minus(Q(1, 1000))) == (-1, 10)
-    assert eventual_sign(decay.minus(Q(1, 1024))) == (-1, 11)
-
-
-def test_a_bound_waits_for_a_power_that_rises_first():
-    """1 - 1000 C(k, 2) / 10^(k-2) is positive at 0 and 1, and then not before 7."""
-    annihilator = fmpq_poly([-1, 1]) * fmpq_poly([fmpq(-1, 10), 1]) ** 3
-    u = Recurrence.of_terms([fmpq(1), fmpq(1), fmpq(-999), fmpq(-299)], annihilator)
-    assert [k for k, x in enumerate(u.terms(60)) if x < 0] == [2, 3, 4, 5, 6]
-    assert eventual_sign(u) == (1, 7)
-
-
-@given(recurrences(), st.sampled_from(SETS), st.integers(0, 60), st.integers(0, 60))
-def test_curves_enclose(u, name, first, length):
-    first += u.start
-    curve = Curve(u, Cells(parse_format(name)), first + length)
-    run = curve.run(first, first + length)
-    terms = u.terms(first + length + 1)[first:]
-    assert all(run.low <= nearest(Q(int(t.p), int(t.q)), name) <= run.high for t in terms)
-
-
-@given(recurrences(), st.sampled_from(SETS), st.integers(0, 200))
-def test_sums_are_exact_and_enclosed_on_the_way(u, name, count):
-    exact = sum(nearest(Q(int(t.p), int(t.q)), name) for t in u.terms(count))
-    total = CastSum(Cells(parse_format(name)))
-    total.add(u, count)
-    while True:
-        low, high = total.bounds
-        assert low <= exact <= high
-        if not total.refine():
-            break
-    assert low == high
-
-
-@pytest.mark.parametrize("sign", [-1, 1])
-@pytest.mark.parametrize("exponent", [-20_000, -LIMIT - 1, -LIMIT, 0, LIMIT - 1, LIMIT, 20_000])
-def test_rounding_outwards(sign, exponent):
-    x = sign * Q(2) ** exponent
-    for side in (-1, 1):
-        bound = outwards(arb((sign, exponent)), side)
-        if bound is None:
-            assert exponent >= LIMIT
-            assert side == sign
-        else:
-            assert side * (bound - x) >= 0
-            assert bound * sign >= 0
-            assert (bound == x) or not -LIMIT < exponent < LIMIT
-
-
-@pytest.mark.parametrize("name", [*SETS, *FORMATS, "fixed64.70"])
-def test_cells(name):
-    cells = Cells(parse_format(name))
-    near = cells.cast(Q(3, 7))
-    for c in {near, *cells.ends, cells.cast(Q(0)), cells.cast(Q(1, 10**9))}:
-        lower, upper = cells.of(c)
-        tiny = Q(1, 2**2000)
-        assert (lower is None) == (c == cells.ends[0])
-        assert (upper is None) == (c == cells.ends[1])
-        if lower is not None:
-            assert cells.cast(lower) < c == cells.cast(lower + tiny)
-        if upper is not None:
-            assert cells.cast(upper) == c < cells.cast(upper + tiny)
 
 
 # -------------------------------------------------------------------- named cases
