@@ -13,8 +13,17 @@ import hypothesis.strategies as st
 import ml_dtypes
 import numpy as np
 import pytest
+from householder_reference import (
+    PERMUTATIONS,
+    SEEDS,
+    SIZES,
+    dense,
+    gh_products,
+    integer_products,
+    is_positive_semidefinite,
+    objects,
+)
 from hypothesis import given
-from numpy.typing import NDArray
 
 from lrnn_theory import householder
 from lrnn_theory.householder import (
@@ -31,92 +40,6 @@ from lrnn_theory.householder import (
     reset,
     sign_flip,
 )
-
-SEEDS = st.integers(0, 2**32 - 1)
-SIZES = st.integers(1, 5)
-IN_UNIT = st.fractions(-1, 1, max_denominator=8)
-
-
-# ---------------------------------------------------------------- an independent reference
-
-
-def objects(values: object) -> NDArray[np.object_]:
-    return np.array(values, dtype=object)
-
-
-def dense(product: GHProduct) -> NDArray[np.object_]:
-    """The matrix by its definition, in Python integers and fractions."""
-    n = product.n
-    factors = [
-        np.eye(n, dtype=int).astype(object) - np.outer(k, k) * beta
-        for k, beta in zip(product.keys.astype(object), product.betas.astype(object), strict=True)
-    ]
-    return reduce(np.matmul, factors, np.eye(n, dtype=int).astype(object))
-
-
-def is_positive_semidefinite(matrix: NDArray[np.object_]) -> bool:
-    """Exact symmetric elimination (LDL^T)."""
-    S = matrix * Fraction(1)
-    while S.size:
-        pivot, column = S[0, 0], S[1:, 0]
-        if pivot < 0 or (pivot == 0 and any(column)):
-            return False
-        S = S[1:, 1:] - (np.outer(column, column) / pivot if pivot else 0)
-    return True
-
-
-def rotations(*angles: float) -> NDArray[np.float64]:
-    """Block diagonal matrix of plane rotations."""
-    Q = np.zeros((2 * len(angles), 2 * len(angles)))
-    for i, a in enumerate(angles):
-        Q[2 * i : 2 * i + 2, 2 * i : 2 * i + 2] = [
-            [math.cos(a), -math.sin(a)],
-            [math.sin(a), math.cos(a)],
-        ]
-    return Q
-
-
-def random_basis(rng: np.random.Generator, n: int) -> NDArray[np.float64]:
-    return np.linalg.qr(rng.normal(size=(n, n)))[0]
-
-
-@st.composite
-def keys_of(draw: st.DrawFn, n: int) -> NDArray[np.object_]:
-    return objects(draw(st.lists(st.integers(-3, 3), min_size=n, max_size=n).filter(any)))
-
-
-@st.composite
-def gh_products(
-    draw: st.DrawFn,
-    eigenvalues: st.SearchStrategy[Fraction] = IN_UNIT,
-    n: int | None = None,
-    max_factors: int = 4,
-) -> GHProduct:
-    """Exact products whose factors have the given eigenvalues."""
-    n = draw(SIZES) if n is None else n
-    keys = draw(st.lists(keys_of(n), max_size=max_factors))
-    betas = [(1 - draw(eigenvalues)) / (k @ k) for k in keys]
-    return GHProduct(np.array(keys, object).reshape(-1, n), objects(betas))
-
-
-@st.composite
-def integer_products(draw: st.DrawFn) -> GHProduct:
-    n, factors = draw(SIZES), draw(st.integers(0, 4))
-    entry = st.sampled_from([3, 1000, 2**31, 2**62]).flatmap(lambda m: st.integers(-m, m))
-    keys = [draw(entry) for _ in range(factors * n)]
-    betas = [draw(entry) for _ in range(factors)]
-    return GHProduct(np.array(keys, np.int64).reshape(factors, n), np.array(betas, np.int64))
-
-
-@st.composite
-def rational_orthogonals(draw: st.DrawFn) -> NDArray[np.object_]:
-    n = draw(SIZES)
-    reflections = [reflection(k) for k in draw(st.lists(keys_of(n), max_size=n + 2))]
-    return dense(reduce(operator.matmul, reflections, identity(n)))
-
-
-PERMUTATIONS = st.integers(1, 9).flatmap(lambda n: st.permutations(range(n)))
-
 
 # ---------------------------------------------------------------- laws of products
 
@@ -311,135 +234,6 @@ def test_identity_has_no_factors():
     assert identity(3).norm_at_most_one()
     assert identity(3).inverse().matrix().tolist() == np.eye(3).tolist()
     assert identity(3).apply(np.arange(3)).dtype == np.int64
-
-
-# ---------------------------------------------------------------- orthogonal matrices
-
-
-@given(rational_orthogonals())
-def test_rational_orthogonal_is_factored_exactly(Q):
-    product = orthogonal(Q)
-    assert (dense(product) == Q).all()
-    assert len(product) == reflection_length(Q)
-    assert all(math.gcd(*k) == 1 for k in product.keys.tolist())
-    assert set(product.eigenvalues()) <= {-1}
-
-
-@given(PERMUTATIONS, SEEDS)
-def test_signed_permutation_has_integer_reflections(p, seed):
-    signs = np.random.default_rng(seed).choice([-1, 1], len(p))
-    Q = np.eye(len(p), dtype=np.int64)[:, p] * signs
-    product = orthogonal(Q)
-    assert product.keys.dtype == product.betas.dtype == np.int64
-    assert (product.matrix() == Q).all()
-    assert len(product) == reflection_length(Q)
-
-
-@given(
-    st.lists(st.sampled_from([1e-9, 2e-9, 1e-6, 0.1, 1.0, 2.0, math.pi - 1e-8]), max_size=4),
-    st.lists(st.sampled_from([-1, 1]), max_size=4),
-    SEEDS,
-)
-def test_float_orthogonal_is_factored_to_machine_precision(angles, signs, seed):
-    n = 2 * len(angles) + len(signs)
-    if n == 0:
-        return
-    basis = random_basis(np.random.default_rng(seed), n)
-    blocks = np.diag([0.0] * 2 * len(angles) + signs)
-    blocks[: 2 * len(angles), : 2 * len(angles)] = rotations(*angles)
-    Q = basis @ blocks @ basis.T
-    product = orthogonal(Q)
-    assert len(product) == 2 * len(angles) + signs.count(-1) == reflection_length(Q)
-    assert abs(product.matrix() - Q).max() < 1e-13
-    assert product.norm_at_most_one()
-    assert abs(product.eigenvalues() + 1).max(initial=0) < 1e-15
-
-
-def test_tolerance_between_the_two_singular_values_of_a_rotation():
-    for seed in range(50):
-        basis = random_basis(np.random.default_rng(seed), 4)
-        Q = (
-            basis @ np.diag([1.0, 1, 0, 0]) @ basis.T
-            + basis[:, 2:] @ rotations(1e-9) @ basis[:, 2:].T
-        )
-        moved = np.linalg.svd(Q - np.eye(4))[1]
-        product = orthogonal(Q, tol=float(moved[1]))
-        assert len(product) <= 2
-        assert abs(product.matrix() - Q).max() < 1e-8
-
-
-# ---------------------------------------------------------------- contractions
-
-
-@given(
-    st.integers(1, 7),
-    st.sampled_from(["random", "singular", "norm one", "conformal", "scattered", "nilpotent"]),
-    SEEDS,
-)
-def test_contraction(n, kind, seed):
-    rng = np.random.default_rng(seed)
-    values = rng.random(n)
-    if kind == "singular":
-        values[rng.random(n) < 0.5] = 0
-    elif kind == "norm one":
-        values[rng.random(n) < 0.5] = 1
-    elif kind == "conformal":
-        values[:] = 0.7
-    elif kind == "scattered":
-        values = rng.choice([0, 1e-300, 1e-12, 0.5, 1 - 1e-9, 1], n)
-    M = random_basis(rng, n) * values @ random_basis(rng, n).T
-    if kind == "nilpotent":
-        M = np.eye(n, k=1) * values
-    product = contraction(M)
-    assert abs(product.matrix() - M).max() < 1e-13
-    assert reflection_length(M) <= len(product) <= 2 * n - 1
-    assert product.norm_at_most_one()
-
-
-@given(st.integers(1, 7), SEEDS)
-def test_symmetric_contraction_needs_one_factor_an_eigenvalue(n, seed):
-    rng = np.random.default_rng(seed)
-    basis = random_basis(rng, n)
-    M = basis * rng.choice([-1, -0.5, 0, 0.3, 1], n) @ basis.T
-    M = (M + M.T) / 2
-    product = contraction(M)
-    assert abs(product.matrix() - M).max() < 1e-13
-    assert len(product) == reflection_length(M)
-    assert product.norm_at_most_one()
-
-
-@pytest.mark.parametrize("value", [-1.0, -0.5, 0.0, 0.25, 1 / 3])
-def test_scalar_contraction_is_one_factor(value):
-    product = contraction([[value]])
-    assert len(product) == 1
-    assert product.eigenvalues() == pytest.approx([value], abs=1e-15)
-
-
-@pytest.mark.parametrize(
-    ("M", "factors"),
-    [
-        (np.zeros((4, 4)), 4),
-        (np.eye(4), 0),
-        (-np.eye(4), 4),
-        (np.diag([1, 0, -1, 0.5]), 3),
-        (np.eye(4)[[1, 2, 3, 0]], 3),  # orthogonal: no factor of S
-        (rotations(1, 2), 4),
-        (rotations(1, 2) / 2, 7),  # conformal, not symmetric: the bound 2n - 1
-    ],
-)
-def test_contraction_examples(M, factors):
-    product = contraction(M)
-    assert abs(product.matrix() - M).max() < 1e-14
-    assert len(product) == factors
-    assert product.norm_at_most_one()
-
-
-@given(st.integers(1, 6), SEEDS)
-def test_float_reflection_never_leaves_the_unit_ball(n, seed):
-    k = np.random.default_rng(seed).normal(size=n)
-    product = reflection(k)
-    assert product.norm_at_most_one()
-    assert product.apply(k) == pytest.approx(-k)
 
 
 # ---------------------------------------------------------------- other arithmetics
