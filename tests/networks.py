@@ -159,14 +159,17 @@ def chains(draw: st.DrawFn) -> LRNN:
 
 @st.composite
 def signed(draw: st.DrawFn) -> LRNN:
-    """One layer whose rows have at most one entry, 1 or -1, and else a constant."""
+    """One layer whose rows have at most one entry, 1 or -1, and else a constant, or nothing."""
+    largest = draw(st.sampled_from([0, 2]))
     n, actions = draw(st.integers(1, 5)), draw(st.integers(1, 3))
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     matrices, b = np.zeros((actions, n, n), int), np.zeros((actions, n, 1), int)
     for a in range(actions):
         column = rng.permutation(n) if draw(st.booleans()) else rng.integers(n, size=n)
         matrices[a, np.arange(n), column] = rng.choice([1, 1, -1, 0], size=n)
-        b[a, :, 0] = np.where(matrices[a].any(axis=1), 0, rng.integers(-2, 3, size=n))
+        b[a, :, 0] = np.where(
+            matrices[a].any(axis=1), 0, rng.integers(-largest, largest + 1, size=n)
+        )
     codewords = rng.integers(-2, 3, size=(3, n, 1))
     readout = np.tile(np.arange(3)[:, None], (actions, 1, 2))
     h0 = rng.integers(-2, 3, size=(n, 1))

@@ -1,5 +1,6 @@
 """Triton kernels against the plain scan, bit for bit; interpreted where there is no GPU."""
 
+from fractions import Fraction
 from unittest.mock import patch
 
 import numpy as np
@@ -7,12 +8,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from networks import NATIVE, chains, random_words, same_bits, signed
+from networks import NATIVE, chains, random_words, same_bits, signed, weighing
 
 pytest.importorskip("triton", reason="Triton is made for Linux only")
 
 from constructions import compile_dfa
 from lrnn_theory import LRNN, Dense, Layer, Level, languages, scan
+from lrnn_theory.arithmetic import Arithmetic
 from lrnn_theory.cuda import copies
 from lrnn_theory.cuda.scan import GpuScan
 from lrnn_theory.scanning import UnsupportedError
@@ -104,6 +106,35 @@ def test_kernels_for_a_rotation(arithmetic):
     lrnn = compile_dfa(languages.mod(7), construction="rotation")
     tokens, lengths = random_words(lrnn, 0, batch=5, time=40, dtype=np.uint8)
     assert_same_in_triton(lrnn, tokens, arithmetic, lengths)
+
+
+@OVERFLOWS
+def test_a_tie_goes_to_the_first_codeword():
+    lrnn = weighing([1], [[1], [1]], Dense(np.array([[[Fraction(1, 2)]]])))
+    assert scan(lrnn, [[0] * 5], device=DEVICE, backend="triton").tolist() == [[0] * 5]
+
+
+@OVERFLOWS
+@pytest.mark.parametrize("arithmetic", ["float8_e4m3:each", "float16:each+fma", "tf32:once"])
+def test_small_numbers_lose_bits(arithmetic):
+    lrnn = weighing([2.0**-3], [[0], [1]], Dense(np.array([[[Fraction(9, 16)]]])))
+    for batch in (1, 1, 2):  # a second scan starts where the first did
+        assert_same_in_triton(lrnn, np.zeros((batch, 30), int), arithmetic)
+
+
+@OVERFLOWS
+def test_a_cleared_entry_is_zero():
+    """The second letter clears the second entry, in a stretch of its own."""
+    matrices = np.array([[[0, 1, 0], [1, 0, 0], [0, 0, -1]], [[1, 0, 0], [0, 0, 0], [0, 0, 1]]])
+    codewords = np.array([[0, 2, 0], [2, 0, 0], [0, 0, 0]])[:, :, None]
+    readout = np.tile(np.arange(3)[:, None], (2, 1, 2))
+    h0 = np.array([[1], [2], [1]])
+    layer = Layer(Dense(matrices), np.zeros((2, 3, 1), int), h0, (codewords,), readout, 3, 0)
+    level = Level(layer, np.arange(2), np.tile([0, 1, 0], (2, 1)), "current")
+    lrnn = LRNN(("a", "b"), np.arange(2), ((level,),), np.arange(2), 0)
+    with patch.object(copies, "_LANES", 4), patch.object(copies, "_SHORTEST", 4):
+        assert GpuScan(lrnn, Arithmetic.parse("float32"), torch.device(DEVICE)).copies
+        assert_same_in_triton(lrnn, random_words(lrnn, 0, batch=6, time=18)[0], "float32")
 
 
 @OVERFLOWS

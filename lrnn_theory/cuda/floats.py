@@ -152,7 +152,7 @@ class FloatScan:
 
     def start(self, batch: int) -> torch.Tensor:
         """The initial states, (numbers, batch)."""
-        return self._h0[:, None].expand(-1, batch).contiguous()
+        return self._h0[:, None].repeat(1, batch)  # a copy, of one word too
 
     def run(self, words: Words) -> torch.Tensor:
         """Read words; their states are numbers, (numbers, batch), of dtype `carrier`.
