@@ -4,11 +4,11 @@
         [--seconds S] [--write FILE]
 
 A case is a network (a random layer, or a compiled machine with one change), an automaton and an
-arithmetic.  `verify` decides.  A proof is replayed on 10^6 random letters by the checker's own
-arithmetic on fractions and, where it applies, by the compiled engine; its certificate is proved
-again.  A refuting word is replayed on fractions.  Some certificates are then damaged: one flipped
-bit must be rejected, and a forgery with a recomputed digest may be accepted only if a replay that
-shares no code with the checker (certificate_reference.py) finds the changed claim true.
+arithmetic.  `verify` decides.  A proof is replayed on 10^6 random letters by plain fractions that
+share no code with the checker (certificate_reference.py) and, where it applies, by the compiled
+engine; its certificate is proved again.  A refuting word is replayed by both.  Some certificates
+are then damaged: one flipped bit must be rejected, and a forgery with a recomputed digest may be
+accepted only if those fractions find the changed claim true.
 """
 
 import argparse
@@ -30,7 +30,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from certificate_reference import UnjudgedError, confirmed
+from certificate_reference import Replay, UnjudgedError, confirmed
 
 from lrnn_theory import LRNN, Automaton, Dense, Diagonal, Householder, Layer, Level, extract, verify
 from lrnn_theory.arithmetic import Arithmetic
@@ -125,18 +125,22 @@ def draw_case(seed):
 
 
 def replay_on_fractions(certificate, rng, letters):
-    """The first wrong answer of the checker's own network on random letters, or None."""
-    claim = checker.Claim(certificate)
-    here, memory = claim.start, {}
-    count = len(claim.letters)
-    for t in range(letters):
-        key = here, rng.randrange(count)
-        if key not in memory:
-            there, _, answer, wanted = claim.after(*key)
-            memory[key] = there, answer == wanted
-        here, right = memory[key]
-        if not right:
-            return t + 1
+    """The first wrong answer on random letters of a replay that shares no code, or None."""
+    replay = Replay(certificate, Arithmetic.parse(certificate["arithmetic"]))
+    count = len(replay.letters)
+    met, numbers, moves = [replay.start], {replay.start: 0}, [[None] * count]
+    here = 0
+    for t, letter in enumerate(rng.choices(range(count), k=letters)):
+        there = moves[here][letter]
+        if there is None:  # a configuration is followed once, then by its number
+            configuration, _, answer, wanted = replay.step(met[here], letter)
+            if answer != wanted:
+                return t + 1
+            there = moves[here][letter] = numbers.setdefault(configuration, len(met))
+            if there == len(met):
+                met.append(configuration)
+                moves.append([None] * count)
+        here = there
     return None
 
 
@@ -173,6 +177,10 @@ def run(seed, forge):
             word = np.random.default_rng(seed).integers(len(question.target.delta), size=LETTERS)
             if (wrong := question.follower().follow(word)) >= 0:
                 out["faults"].append(f"compiled: wrong at letter {wrong + 1}")
+    else:
+        out["words"] = replayed(data)
+        if out["words"] == "FALSE":
+            out["faults"].append("fractions: the word is answered right")
     text = verdict.certificate.text()
     damaged = bytearray(text.encode())
     damaged[rng.randrange(len(damaged) - 1)] ^= 1 << rng.randrange(8)
@@ -245,14 +253,22 @@ def forged(data, rng):
 
 def judge(data):
     """What became of a forgery: rejected, true, FALSE, or unjudged and why."""
-    if accepted(json.dumps(data).encode()) is None:
-        return "rejected"
+    return "rejected" if accepted(json.dumps(data).encode()) is None else replayed(data)
+
+
+def replayed(data):
+    """What a replay says of a claim: true, FALSE, or unjudged and why."""
     try:
         return "true" if confirmed(data) else "FALSE"
     except UnjudgedError as error:
         return f"unjudged ({error})"
     except TimeoutError:
         return "unjudged (too slow)"
+
+
+def counted(counts):
+    """How often what came, as a text."""
+    return ", ".join(f"{what} {n}" for what, n in sorted(counts.items())) or "none"
 
 
 def main():
@@ -266,7 +282,7 @@ def main():
     parser.add_argument("--write")
     arguments = parser.parse_args()
     start = time.perf_counter()
-    verdicts, methods, forgeries, faults = Counter(), Counter(), Counter(), []
+    verdicts, methods, words, forgeries, faults = Counter(), Counter(), Counter(), Counter(), []
     every = max(1, arguments.count // max(1, 2 * arguments.forgeries))
     seeds = range(arguments.start, arguments.start + arguments.count)
     done = 0
@@ -277,6 +293,7 @@ def main():
                 kind = Arithmetic.parse(out["arithmetic"]).semantics
                 verdicts[kind, out["verdict"]] += 1
                 methods[out.get("method", "-")] += 1
+                words.update([out["words"]] if "words" in out else [])
                 forgeries.update(out["forgeries"])
                 done += 1
                 if out["faults"] or "FALSE" in out["forgeries"]:
@@ -305,8 +322,8 @@ def main():
         for kind in sorted({k for k, _ in verdicts})
     ]
     lines += ["", "Decided by: " + ", ".join(f"{m} {n}" for m, n in methods.most_common()) + ".",
-              f"Proofs replayed on {LETTERS:,} letters each (2,000 in a tree). Forgeries: "
-              + ", ".join(f"{k} {n}" for k, n in sorted(forgeries.items())) + "."]  # fmt: skip
+              f"Proofs replayed on {LETTERS:,} letters each (2,000 in a tree). "
+              f"Refuting words: {counted(words)}. Forgeries: {counted(forgeries)}."]  # fmt: skip
     print("\n".join(lines))
     if arguments.write:
         Path(arguments.write).write_text("\n".join(lines) + "\n", encoding="utf-8")

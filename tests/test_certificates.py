@@ -207,6 +207,14 @@ def test_the_checker_needs_no_other_reader_to_reject_a_forgery(name):
         checker.check(forged(verdict.certificate, LIES[name]))
 
 
+@pytest.mark.parametrize("lie", [{"initial": 1}, {"delta": [[0], [1]]}, {"delta": [[1], [0]]}])
+def test_states_that_are_none_are_rejected_also_where_no_layer_reads_them(lie):
+    verdict = verify(compile_dfa("(a|b)*"), "(a|b)*", "float32")
+    assert not verdict.certificate.data["lrnn"]["heads"][0]
+    with pytest.raises(ValueError, match="malformed tables"):
+        checker.check(forged(verdict.certificate, lambda d: d["automaton"].update(lie)))
+
+
 # -------------------------------------------------------------------- methods and claims
 
 

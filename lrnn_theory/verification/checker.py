@@ -468,7 +468,8 @@ class Claim:
         shapes = {*map(len, tables)}, {len(row) for row in (*self.delta, *self.answers)}
         whole = all(len(x) == 1 for x in shapes) and len(self.combine) == len(self.heads) - 1
         named = type(self.letters) is list and all(isinstance(x, str) for x in self.letters)
-        need(whole and named, "malformed tables")
+        inside = max(machine["initial"], *map(max, self.delta)) < len(self.delta[0])
+        need(whole and named and inside, "malformed tables")
 
     def after(self, here, letter):
         """The configuration after a letter, what a readout sees, its answer and the right one."""
