@@ -2,9 +2,12 @@
 
     python benchmarks/scan.py [--device cpu] [--quick] [--write FILE.json]
 
-Every result is checked against the automaton before it is timed.  Peers: the plain torch loop, a
-table lookup of the automaton itself (numpy; on a GPU a Triton kernel), automata-lib, and
-flash-linear-attention if it is installed.  A lookup does no arithmetic: it is a yardstick.
+Every result is checked against the automaton before it is timed, as a call of `scan` from start to
+end; on a GPU also the kernels alone, as a CUDA graph.  Peers: the plain torch loop, a table lookup
+of the automaton itself (numpy; on a GPU a Triton kernel), automata-lib, and on a GPU
+flash-linear-attention, if it is installed.  A lookup does no arithmetic: it is a yardstick.  So are
+the limits of a device: one byte a letter at the bandwidth of a copy, and a dense product of every A
+with a state in float32.
 """
 
 import argparse
@@ -22,6 +25,7 @@ import torch
 
 from constructions import compile_dfa
 from lrnn_theory import languages, scan
+from lrnn_theory.arithmetic import Arithmetic
 
 # name, automaton, construction, arithmetic
 CASES = [
@@ -35,8 +39,14 @@ CASES = [
     ("random, 20 states", languages.BESTIARY["random_20"](), None, "bfloat16"),
     ("UUID", languages.BESTIARY["uuid"](), None, "bfloat16"),
 ]
-BANDWIDTH = {"NVIDIA H100 80GB HBM3": 3.0e12}
-"""Bytes a second that a copy moves, of devices known."""
+LIMITS = {"NVIDIA H100 80GB HBM3": (3.0e12, 6.7e13)}
+"""Bytes a second that a copy moves, and operations a second in float32, of devices known."""
+PACKAGES = {
+    "cpu": ("torch", "numpy", "numba", "automata-lib"),
+    "cuda": ("torch", "triton", "numpy", "fla-core"),
+}
+DELTA_RULE = ("S5", "Z60")
+"""Machines that flash-linear-attention runs too: their factors are one dense product each."""
 
 
 def timed(run, repeats, device):
@@ -85,6 +95,45 @@ def lookup_rate(automaton, tokens, repeats, device):
     return tokens.numel() / timed(run, repeats, device)
 
 
+def delta_rule_rate(lrnn, tokens, repeats):
+    """Letters a second of fused_recurrent_delta_rule in float32, a step for every factor.
+
+    Keys and betas are made beforehand; identities fill letters with fewer factors.  None if
+    flash-linear-attention is not installed.
+    """
+    try:
+        from fla.ops.delta_rule import fused_recurrent_delta_rule
+    except ImportError:
+        return None
+    layer = lrnn.levels[0].layer
+    factors, (n, _) = layer.transition, layer.h0.shape
+    most, head = int(np.diff(factors.ptr).max()), max(16, 1 << (n - 1).bit_length())
+    keys, betas = np.zeros((len(lrnn.letters), most, head)), np.zeros((len(lrnn.letters), most))
+    for letter, action in enumerate(lrnn.levels[0].action[lrnn.letter_class]):
+        own = range(factors.ptr[action + 1] - 1, factors.ptr[action] - 1, -1)  # the last acts first
+        for j, i in enumerate(own):
+            keys[letter, j, :n], betas[letter, j] = factors.keys[i], factors.betas[i]
+    words = tokens[:16384, : 1024 // most].long()
+    batch, steps = words.shape
+    k = torch.tensor(keys, dtype=torch.float32, device=tokens.device)[words]
+    k = k.reshape(batch, steps * most, 1, head)
+    beta = torch.tensor(betas, dtype=torch.float32, device=tokens.device)[words]
+    beta = beta.reshape(batch, steps * most, 1)
+    zero = torch.zeros(batch, steps * most, 1, 16, device=tokens.device)
+    h0 = torch.zeros(batch, 1, head, 16, device=tokens.device)
+    h0[:, 0, :n, 0] = torch.tensor(layer.h0[:, 0].astype(float), device=tokens.device)
+
+    def run():
+        return fused_recurrent_delta_rule(
+            k, k, zero, beta, scale=1.0, initial_state=h0, output_final_state=True
+        )[1]
+
+    found = run()[:, 0, :n, 0]
+    wanted = scan(lrnn, words, device=tokens.device, return_state=True, outputs="last")[1].hidden[0]
+    assert torch.equal(found, wanted[:, :, 0].float()), "the delta rule ends elsewhere"
+    return words.numel() / timed(run, repeats, "cuda")
+
+
 def automata_lib_rate(automaton, tokens):
     """Letters a second of automata-lib, on a few words; None for machines with outputs."""
     if automaton.kind != "dfa":
@@ -112,41 +161,71 @@ def measure(case, shape, device, repeats):
         call = lambda: scan(lrnn, words, arithmetic, device=device, **options)  # noqa: E731
         return words.numel() / timed(call, repeats, device)
 
+    def kernels():
+        from lrnn_theory.cuda.scan import GpuScan
+
+        fast = GpuScan(lrnn, Arithmetic.parse(arithmetic), torch.device(device))
+        words = fast.words(tokens)
+        fast.read_last(words)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            fast.read_last(words)
+        return tokens.numel() / timed(graph.replay, repeats, device)
+
     row = {
         "machine": name,
         "arithmetic": arithmetic,
         "batch": shape[0],
         "time": shape[1],
         "last": rate(tokens, outputs="last"),
+        "kernels": kernels() if device == "cuda" else None,
         "all": rate(tokens) if tokens.numel() <= 1 << 27 else None,
+        "bits": rate(tokens, outputs="bits") if lrnn.kind == "dfa" else None,
         "torch loop": rate(short, outputs="last", backend="reference"),
     }
     if shape[0] > 1:
         row["table lookup"] = lookup_rate(automaton, tokens, repeats, device)
     if device == "cpu":
         row["automata-lib"] = automata_lib_rate(automaton, tokens)
+        return row
+    if name in DELTA_RULE and shape[0] > 1:
+        row["delta rule"] = delta_rule_rate(lrnn, tokens, repeats)
+    if limits := LIMITS.get(torch.cuda.get_device_name()):
+        operations = sum(2 * layer.n**2 * layer.d for layer in (v.layer for v in lrnn.levels))
+        row["of bandwidth"] = row["last"] / limits[0]
+        row["of arithmetic"] = row["last"] * operations / limits[1]
     return row
 
 
 def table(rows):
     """Markdown."""
     lines = [
-        "| machine | arithmetic | words | last outputs | all outputs | / torch loop | / lookup |",
-        "|---" * 7 + "|",
+        "| machine | arithmetic | words | last outputs | kernels | all outputs | bits "
+        "| / torch loop | / lookup | / delta rule | of bandwidth | of arithmetic |",
+        "|---" * 12 + "|",
     ]
     for r in rows:
-        ratio = f"{r['last'] / r['table lookup']:.2f}" if r.get("table lookup") else ""
-        every = f"{r['all']:.2g}" if r["all"] else ""
-        lines.append(
-            f"| {r['machine']} | {r['arithmetic']} | {r['batch']} x {r['time']} | {r['last']:.2g} "
-            f"| {every} | {r['last'] / r['torch loop']:.0f} | {ratio} |"
-        )
+        cells = [r["machine"], r["arithmetic"], f"{r['batch']} x {r['time']}", f"{r['last']:.2g}"]
+        cells += [f"{r[k]:.2g}" if r[k] else "" for k in ("kernels", "all", "bits")]
+        cells.append(f"{r['last'] / r['torch loop']:.0f}")
+        peers = [("table lookup", ".2f"), ("delta rule", ".0f")]
+        cells += [f"{r['last'] / r[k]:{form}}" if r.get(k) else "" for k, form in peers]
+        cells += [f"{r[k]:.3f}" if k in r else "" for k in ("of bandwidth", "of arithmetic")]
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def version(package):
+    """Its version, or None."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def machine(device):
     """What ran this."""
-    versions = {p: metadata.version(p) for p in ("torch", "numpy", "numba", "automata-lib")}
+    versions = {p: version(p) for p in PACKAGES[device]}
     name = torch.cuda.get_device_name() if device == "cuda" else platform.processor()
     if device == "cpu" and Path("/proc/cpuinfo").exists():
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
@@ -173,9 +252,6 @@ def main():
             print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
     rows.append(measure(CASES[0], (1, long), arguments.device, 3))
     about = machine(arguments.device)
-    if arguments.device == "cuda" and about["device"] in BANDWIDTH:
-        for row in rows:  # a byte a letter
-            row["of bandwidth"] = row["last"] / BANDWIDTH[about["device"]]
     print(", ".join(f"{k} {v}" for k, v in about.items()))
     print(table(rows))
     if arguments.write:

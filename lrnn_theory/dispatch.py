@@ -9,7 +9,14 @@ import torch
 
 from lrnn_theory.arithmetic import Arithmetic
 from lrnn_theory.lrnn import LRNN
-from lrnn_theory.scanning import FastScan, Machine, ScanState, UnsupportedError, read
+from lrnn_theory.scanning import (
+    FastScan,
+    Machine,
+    Outputs,
+    ScanState,
+    UnsupportedError,
+    read,
+)
 
 Backend = Literal["reference", "compiled", "triton"]
 
@@ -29,7 +36,7 @@ def scan(
     *,
     initial: ScanState | None = None,
     lengths: Any = None,
-    outputs: Literal["all", "last"] = "all",
+    outputs: Outputs = "all",
     device: torch.device | str | None = None,
     return_state: bool = False,
     backend: Backend | None = None,
@@ -43,7 +50,8 @@ def scan(
             `lrnn_theory.arithmetic`.
         initial: a state to continue from (streaming), as returned with `return_state`.
         lengths: the length of every word, (batch,); the rest of its row is ignored.
-        outputs: "all" for the output after every letter, "last" for the one after each word.
+        outputs: "all" for the output after every letter, "last" for the one after each word,
+            "bits" for acceptance after every letter in one bit each.
         device: where to compute; by default where `tokens` lies.
         return_state: also return the state reached.
         backend: "reference", the plain loop; "compiled" code on the CPU; or "triton" kernels on a
@@ -51,8 +59,9 @@ def scan(
 
     Returns:
         Output indices, int64: (batch, time), with -1 past the end of a word, or (batch,).
-        Acceptance is 0 or 1; otherwise indices into `lrnn.output_symbols`.  With `return_state`,
-        a pair (outputs, ScanState).
+        Acceptance is 0 or 1; otherwise indices into `lrnn.output_symbols`.  As bits: (batch,
+        bytes), uint8, bit t % 8 from the lowest of byte t // 8 for letter t, 0 past the end.  With
+        `return_state`, a pair (outputs, ScanState).
 
     Raises:
         ValueError: if a token is no letter index, a length is out of range, shapes disagree, or
@@ -66,34 +75,38 @@ def scan(
     """
     arithmetic = Arithmetic.parse(arithmetic)
     tokens = _tokens(tokens)
-    if outputs not in ("all", "last"):
-        raise ValueError(f"Argument 'outputs' must be 'all' or 'last', not {outputs!r}.")
+    if outputs not in get_args(Outputs):
+        raise ValueError(f"Argument 'outputs' must be 'all', 'last' or 'bits', not {outputs!r}.")
+    if outputs == "bits" and lrnn.kind != "dfa":
+        raise ValueError("Argument 'outputs' may be 'bits' where words are accepted or not only.")
     if backend is not None and backend not in get_args(Backend):
         raise ValueError(f"Argument 'backend' must be one of {get_args(Backend)}, not {backend!r}.")
     place = _place(tokens.device if device is None else device)
     ends = _lengths(lengths, *tokens.shape)
-    _check_range(tokens, ends, len(lrnn.letters))
     if initial is not None and (
         len(initial.output) != len(tokens) or len(initial.hidden) != len(lrnn.widths)
     ):
         raise ValueError("Argument 'initial' must come from the same LRNN and the same batch size.")
-    every = outputs == "all"
     found = None
     if backend != "reference":
         keeps_state = initial is not None or return_state
         fast = _prepare(lrnn, arithmetic, tokens, place, keeps_state, backend)
         if fast is not None:
+            if not fast.checks(tokens, ends):
+                _check_range(tokens, ends, len(lrnn.letters))
             try:
                 here = None if ends is None else ends.to(place)
-                found = fast.run(tokens.to(place), here, initial, every, return_state)
+                found = fast.run(tokens.to(place), here, initial, outputs, return_state)
             except UnsupportedError as reason:
+                _check_range(tokens, ends, len(lrnn.letters))
                 if backend is not None:
                     raise _cannot(backend, arithmetic, reason) from None
     if found is None:
+        _check_range(tokens, ends, len(lrnn.letters))
         machine = Machine(lrnn, arithmetic, place)
         rows = tokens.to(place).long().clamp(0, len(lrnn.letters) - 1).T
         state = machine.start(len(tokens)) if initial is None else initial
-        found = read(machine, rows, None if ends is None else ends.to(place), state, every)
+        found = read(machine, rows, None if ends is None else ends.to(place), state, outputs)
     return found if return_state else found[0]
 
 

@@ -22,7 +22,7 @@ from lrnn_theory.strategies import arithmetics, automata
 
 def assert_same(lrnn, tokens, arithmetic, lengths=None, initial=None, backend="compiled"):
     """All ways of calling; returns the state."""
-    for outputs in ("all", "last"):
+    for outputs in ("all", "last", *["bits"] * (lrnn.kind == "dfa")):
         found, wanted = (
             scan(
                 lrnn, tokens, arithmetic, lengths=lengths, initial=initial, outputs=outputs,

@@ -28,7 +28,7 @@ SMALL = settings(max_examples=12 if DEVICE == "cpu" else 4)  # a kernel is compi
 
 def assert_same_in_triton(lrnn, tokens, arithmetic, lengths=None, initial=None):
     """All ways of calling; the state of the reference."""
-    for outputs in ("all", "last"):
+    for outputs in ("all", "last", *["bits"] * (lrnn.kind == "dfa")):
         found, wanted = (
             scan(
                 lrnn, tokens, arithmetic, lengths=lengths, outputs=outputs, return_state=True,
@@ -77,8 +77,8 @@ def test_kernels_for_packed_layers(lrnn, arithmetic, seed):
     tokens, lengths = random_words(lrnn, seed, batch=3, time=9, dtype=np.uint8)
     state = assert_same_in_triton(lrnn, tokens, arithmetic, lengths)
     with (
-        patch.object(copies, "_LANES", 4),
-        patch.object(copies, "_SHORTEST", 4),
+        patch.object(copies, "_LANES", 64),
+        patch.object(copies, "_SHORTEST", 8),
         patch.object(copies, "_GROUP", 2),
     ):
         tokens, _ = random_words(lrnn, seed, batch=2, time=33)
@@ -132,7 +132,7 @@ def test_a_cleared_entry_is_zero():
     layer = Layer(Dense(matrices), np.zeros((2, 3, 1), int), h0, (codewords,), readout, 3, 0)
     level = Level(layer, np.arange(2), np.tile([0, 1, 0], (2, 1)), "current")
     lrnn = LRNN(("a", "b"), np.arange(2), ((level,),), np.arange(2), 0)
-    with patch.object(copies, "_LANES", 4), patch.object(copies, "_SHORTEST", 4):
+    with patch.object(copies, "_LANES", 4), patch.object(copies, "_SHORTEST", 8):
         assert GpuScan(lrnn, Arithmetic.parse("float32"), torch.device(DEVICE)).copies
         assert_same_in_triton(lrnn, random_words(lrnn, 0, batch=6, time=18)[0], "float32")
 

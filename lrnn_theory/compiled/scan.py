@@ -18,7 +18,13 @@ from lrnn_theory.compiled.packed import SPECIALISED, PackedChain
 from lrnn_theory.compiled.stretches import SHORTEST, Stretches
 from lrnn_theory.lrnn import LRNN
 from lrnn_theory.packing import Packed, pack
-from lrnn_theory.scanning import Machine, ScanState, UnsupportedError
+from lrnn_theory.scanning import (
+    Machine,
+    Outputs,
+    ScanState,
+    UnsupportedError,
+    packed_bits,
+)
 
 Array = NDArray[Any]
 _AT_ONCE = 4
@@ -44,16 +50,20 @@ class CompiledScan:
             self.chain = FloatChain(lrnn, arithmetic, str(reason))
         self.machine = Machine(lrnn, replace(arithmetic, order="sequential", chunk=0))
 
+    def checks(self, tokens: torch.Tensor, lengths: torch.Tensor | None) -> bool:  # noqa: ARG002
+        """As `FastScan` says."""
+        return False
+
     def run(
         self,
         tokens: torch.Tensor,
         lengths: torch.Tensor | None,
         initial: ScanState | None,
-        every: bool,
+        outputs: Outputs,
         keep: bool,
     ) -> tuple[torch.Tensor, ScanState | None]:
         """As `FastScan` says."""
-        letters = tokens.numpy()
+        letters, every = tokens.numpy(), outputs != "last"
         ends = np.full(len(letters), letters.shape[1]) if lengths is None else lengths.numpy()
         start = initial or self.machine.start(len(letters))
         state = self.chain.enter(start.hidden)
@@ -61,15 +71,17 @@ class CompiledScan:
             letters = self._through_stretches(self.stretches, letters, state[0])
             ends = np.full(len(letters), letters.shape[1])
         output = start.output.numpy().copy()
-        outputs = np.full(letters.shape, -1) if every else None
+        told = np.full(letters.shape, -1) if every else None
 
         def read(part: slice) -> None:
-            of_part = None if outputs is None else outputs[part]
+            of_part = None if told is None else told[part]
             own = [x[part] for x in state]
             self.chain.read(letters[part], ends[part], own, output[part], of_part)
 
         _in_threads(read, letters)
-        found = torch.from_numpy(output if outputs is None else outputs)
+        found = torch.from_numpy(output if told is None else told)
+        if outputs == "bits":
+            found = packed_bits(found)
         if not keep:
             return found, None
         hidden = [

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from triton import knobs
 
 from lrnn_theory.cuda.copies_kernels import (
     compose_copies,
+    copies_before,
     copies_of_stretches,
     finish_copies,
+    states_before,
 )
-from lrnn_theory.cuda.launch import launch
+from lrnn_theory.cuda.launch import Words, launch
 from lrnn_theory.cuda.packed import PackedScan
 from lrnn_theory.packing import Packed
 from lrnn_theory.scanning import UnsupportedError
@@ -19,7 +23,7 @@ from lrnn_theory.scanning import UnsupportedError
 _LANES = 1 << 18
 """Stretches that fill a device."""
 _SHORTEST = 64
-"""Letters of a stretch at least."""
+"""Letters of a stretch at least, a power of two, and no fewer than 8."""
 _GROUP = 64
 """Stretches that a lane puts together."""
 
@@ -58,43 +62,70 @@ class CopiesScan:
         self._selectors = by_letter(names, 4)
         self._signs = torch.stack([by_letter(signs[:, :4], 8), by_letter(signs[:, 4:], 8)])
 
-    def run(
-        self,
-        scan: PackedScan,
-        letters: torch.Tensor,
-        time: int,
-        state: torch.Tensor,
-        output: torch.Tensor,
-    ) -> None:
-        """Read words of `time` letters; `state` and `output`, (batch,), are taken on.
+    def cut(self, words: Words) -> Words:
+        """The same words, in as many stretches as fill the device."""
+        batch, stride = words.letters.shape
+        wanted = max(_SHORTEST, -(-batch * words.time // _LANES))
+        length = 1 << (wanted - 1).bit_length()
+        if length >= stride:
+            return words
+        return words._replace(stretches=-(-words.time // length), length=length)
+
+    def run(self, scan: PackedScan, words: Words, starts: bool = False) -> torch.Tensor | None:
+        """Read words that fill their rows, to the last output.
 
         Args:
             scan: the same network.
-            letters: (batch, stride), uint8, rows as `aligned` makes them.
-            time: letters of a word, at least one.
-            state: (batch,), packed states.
-            output: (batch,), int32.
+            words: their states are packed, (1, batch); cut by `cut`.
+            starts: whether to return the packed states that stretches start from, (1, lanes).
         """
-        batch, stride = letters.shape
-        wanted = max(_SHORTEST, -(-batch * time // _LANES))
-        length = min(stride, 1 << (wanted - 1).bit_length())
-        count = -(-time // length)
-        shared = {"WORDS": self.words, "ASM": not knobs.runtime.interpret}
-        names = torch.empty(self.words, batch * count, dtype=torch.int32, device=self.device)
+        batch, stride = words.letters.shape
+        time, count = words.time, words.stretches
+        length = words.length if count > 1 else stride
+        shared: dict[str, Any] = {"WORDS": self.words, "ASM": not knobs.runtime.interpret}
+        level: dict[str, Any] = {
+            "N": self.level.n,
+            "WIDTH": self.level.width,
+            "BIAS": self.level.bias,
+        }
+        names = [self._names(batch * count)]
         launch(
             copies_of_stretches, batch * count,
-            letters.view(torch.int32), names, self._selectors, self._signs,
+            words.letters.view(torch.int32), names[0], self._selectors, self._signs,
             batch, time, count, length, stride,
             SIGNED=self.signed, RAGGED=count * length != time, **shared,
         )  # fmt: skip
-        while count > _GROUP:
-            fewer = -(-count // _GROUP)
-            out = torch.empty(self.words, batch * fewer, dtype=torch.int32, device=self.device)
-            launch(compose_copies, batch * fewer, names, out, batch, fewer, count, _GROUP, **shared)
-            names, count = out, fewer
+        counts = [count]
+        while counts[-1] > _GROUP:
+            counts.append(-(-counts[-1] // _GROUP))
+            names.append(self._names(batch * counts[-1]))
+            launch(
+                compose_copies, batch * counts[-1],
+                names[-2], names[-1], batch, counts[-1], counts[-2], _GROUP, **shared,
+            )  # fmt: skip
+        first = None
+        if starts:
+            before = None
+            for x, total in zip(reversed(names), reversed(counts), strict=True):
+                above, before = before, self._names(batch * total)
+                group = total if above is None else _GROUP
+                groups = -(-total // group)
+                launch(
+                    copies_before, batch * groups,
+                    x, x if above is None else above, before, batch, groups, total, group,
+                    HAS_ABOVE=above is not None, **shared,
+                )  # fmt: skip
+            first = torch.empty(1, batch * count, dtype=words.state.dtype, device=self.device)
+            launch(
+                states_before, batch * count,
+                before, words.state, first, batch, count, **level, WORDS=self.words,
+            )  # fmt: skip
         launch(
             finish_copies, batch,
-            names, state, letters, output, scan.follow, batch, count, time - 1, stride,
-            N=self.level.n, WIDTH=self.level.width, BIAS=self.level.bias,
-            LEVELS=scan.levels, **shared,
+            names[-1], words.state, words.letters, words.output, scan.follow,
+            batch, counts[-1], time - 1, stride, LEVELS=scan.levels, **level, **shared,
         )  # fmt: skip
+        return first
+
+    def _names(self, stretches: int) -> torch.Tensor:
+        return torch.empty(self.words, stretches, dtype=torch.int32, device=self.device)

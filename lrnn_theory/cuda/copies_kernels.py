@@ -11,7 +11,7 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-from lrnn_theory.cuda.packed_kernels import context_below
+from lrnn_theory.cuda.packed_kernels import begins, context_below, fetched, four_of
 
 
 @triton.jit
@@ -52,29 +52,42 @@ def copies_of_stretches(
     """
     lane = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     inside = lane < rows * count
-    row = lane // count
-    start = (lane - row * count) * length
-    source = letters + row.to(tl.int64) * (stride // 4) + start // 4
+    row, begin = begins(tl.minimum(lane, rows * count - 1), count, length)
+    source = letters + row.to(tl.int64) * (stride // 4) + begin // 4
+    last = (stride - begin) // 4 - 1
     x = tl.full([BLOCK], 0x03020100, tl.int32)
     y = tl.full([BLOCK], 0x07060504, tl.int32)
-    for t in range(length // 4):
-        reads = inside & (start + 4 * t < time) if RAGGED else inside
-        four = tl.load(source + t, mask=reads, other=0)
-        for k in tl.static_range(4):
-            letter = (four >> (8 * k)) & 255
-            selector = tl.load(selectors + letter)
-            moved = _pick(x, y, selector, ASM)
-            if SIGNED:
-                moved ^= tl.load(signs + letter)
-            if WORDS == 2:
-                other = _pick(x, y, selector >> 16, ASM)
+    for t in range(0, length, 16):
+        sixteen = fetched(source, t, last)
+        for w in range(tl.minimum(4, (length - t) // 4)):
+            four = four_of(sixteen, w)
+            first = begin + t + 4 * w
+            for k in tl.static_range(4):
+                letter = (four >> (8 * k)) & 255
+                selector = tl.load(selectors + letter)
+                moved = _pick(x, y, selector, ASM)
                 if SIGNED:
-                    other ^= tl.load(signs + 256 + letter)
-                y = tl.where(start + 4 * t + k < time, other, y) if RAGGED else other
-            x = tl.where(start + 4 * t + k < time, moved, x) if RAGGED else moved
+                    moved ^= tl.load(signs + letter)
+                if WORDS == 2:
+                    other = _pick(x, y, selector >> 16, ASM)
+                    if SIGNED:
+                        other ^= tl.load(signs + 256 + letter)
+                    y = tl.where(first + k < time, other, y) if RAGGED else other
+                x = tl.where(first + k < time, moved, x) if RAGGED else moved
     tl.store(names + lane, x, mask=inside)
     if WORDS == 2:
         tl.store(names + rows * count + lane, y, mask=inside)
+
+
+@triton.jit
+def _then(x, y, names, place, words, reads, WORDS: tl.constexpr, ASM: tl.constexpr):
+    """The names x, y, and after them those of a stretch, unless there is none."""
+    u = tl.load(names + place, mask=reads, other=0x03020100)
+    moved = _pick(x, y, _nibbles(u), ASM) ^ (u & -2139062144)
+    if WORDS == 2:
+        v = tl.load(names + words + place, mask=reads, other=0x07060504)
+        y = _pick(x, y, _nibbles(v), ASM) ^ (v & -2139062144)
+    return moved, y
 
 
 @triton.jit
@@ -86,14 +99,23 @@ def _composed(
     x = tl.full([BLOCK], 0x03020100, tl.int32)
     y = tl.full([BLOCK], 0x07060504, tl.int32)
     for i in range(group):
-        reads = first + i < last
-        u = tl.load(names + first + i, mask=reads, other=0x03020100)
-        moved = _pick(x, y, _nibbles(u), ASM) ^ (u & -2139062144)
-        if WORDS == 2:
-            v = tl.load(names + words + first + i, mask=reads, other=0x07060504)
-            y = _pick(x, y, _nibbles(v), ASM) ^ (v & -2139062144)
-        x = moved
+        x, y = _then(x, y, names, first + i, words, first + i < last, WORDS, ASM)
     return x, y
+
+
+@triton.jit
+def _applied(x, y, h, N: tl.constexpr, WIDTH: tl.constexpr, BIAS: tl.constexpr):
+    """The packed state that names make of a packed state."""
+    new = h ^ h
+    for i in tl.static_range(N):
+        four = x if i < 4 else y
+        name = (four >> (8 * (i % 4))) & 255
+        place = name & 127
+        entry = ((h >> (place * WIDTH).to(h.dtype)) & ((1 << WIDTH) - 1)).to(tl.int32) - BIAS
+        entry = tl.where(place < N, entry, 0)
+        entry = tl.where(name > 127, -entry, entry) + BIAS
+        new += entry.to(h.dtype) << (i * WIDTH)
+    return new
 
 
 @triton.jit
@@ -132,17 +154,55 @@ def finish_copies(
     lane = tl.minimum(lane, rows - 1)
     first = lane * total
     x, y = _composed(names, first, first + total, total, rows * total, WORDS, ASM, BLOCK)
-    h = tl.load(state + lane)
-    new = h ^ h
-    for i in tl.static_range(N):
-        four = x if i < 4 else y
-        name = (four >> (8 * (i % 4))) & 255
-        place = name & 127
-        entry = ((h >> (place * WIDTH).to(h.dtype)) & ((1 << WIDTH) - 1)).to(tl.int32) - BIAS
-        entry = tl.where(place < N, entry, 0)
-        entry = tl.where(name > 127, -entry, entry) + BIAS
-        new += entry.to(h.dtype) << (i * WIDTH)
+    new = _applied(x, y, tl.load(state + lane), N, WIDTH, BIAS)
     letter = tl.load(letters + lane.to(tl.int64) * stride + last_letter).to(tl.int32)
     told = context_below(new, letter, follow, LEVELS, 0)
     tl.store(state + lane, new, mask=inside)
     tl.store(output + lane, told, mask=inside)
+
+
+@triton.jit
+def copies_before(
+    names, above, out, rows, count, total, group,
+    HAS_ABOVE: tl.constexpr, WORDS: tl.constexpr, ASM: tl.constexpr, BLOCK: tl.constexpr,
+):  # fmt: skip
+    """What all stretches of a row that are before a stretch do.
+
+    names: (WORDS, rows * total), of stretches; above: (WORDS, rows * count), what is before a group
+    of them, if HAS_ABOVE; out: (WORDS, rows * total).
+    """
+    lane = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    inside = lane < rows * count
+    row, begin = begins(lane, count, group)
+    words = rows * total
+    x = tl.full([BLOCK], 0x03020100, tl.int32)
+    y = tl.full([BLOCK], 0x07060504, tl.int32)
+    if HAS_ABOVE:
+        x = tl.load(above + lane, mask=inside, other=0)
+        if WORDS == 2:
+            y = tl.load(above + rows * count + lane, mask=inside, other=0)
+    for i in range(group):
+        place = row * total + begin + i
+        here = inside & (begin + i < total)
+        tl.store(out + place, x, mask=here)
+        if WORDS == 2:
+            tl.store(out + words + place, y, mask=here)
+        x, y = _then(x, y, names, place, words, here, WORDS, ASM)
+
+
+@triton.jit
+def states_before(
+    names, state, out, rows, count,
+    WORDS: tl.constexpr, N: tl.constexpr, WIDTH: tl.constexpr, BIAS: tl.constexpr,
+    BLOCK: tl.constexpr,
+):  # fmt: skip
+    """The packed states of rows, (rows,), at the start of every stretch, (rows * count,)."""
+    lane = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    inside = lane < rows * count
+    lane = tl.minimum(lane, rows * count - 1)
+    x = tl.load(names + lane)
+    y = x
+    if WORDS == 2:
+        y = tl.load(names + rows * count + lane)
+    h = tl.load(state + lane // count)
+    tl.store(out + lane, _applied(x, y, h, N, WIDTH, BIAS), mask=inside)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
+from lrnn_theory.cuda.packed_kernels import begins, fetched, four_of
 from lrnn_theory.cuda.rounding_kernels import round_double, to_odd, two_sum, wrapped
 
 _WRAP = tl.constexpr(4)
@@ -308,7 +309,7 @@ def _taken(
 
 @triton.jit
 def _letter(
-    h, c, poison, letter, reads, sink, inside, lane,
+    h, c, poison, letter, known, reads, sink, inside, lane,
     action, values, betas, b, entries, offsets, follow,
     LEVELS: tl.constexpr, RAGGED: tl.constexpr, EVERY: tl.constexpr,
     ONCE: tl.constexpr, FMA: tl.constexpr, ODD: tl.constexpr,
@@ -316,7 +317,7 @@ def _letter(
 ):  # fmt: skip
     """Take all levels through a letter: their states, and the context of the last (or output)."""
     DEPTH: tl.constexpr = len(LEVELS) // 4
-    below = tl.where(reads, letter, 0) if RAGGED else letter
+    below = tl.minimum(letter, known - 1)  # a letter out of range does no harm
     after = ()
     for i in tl.static_range(DEPTH):
         new, below = _level(
@@ -324,18 +325,20 @@ def _letter(
             LEVELS, i, EVERY or i < DEPTH - 1, ONCE, FMA, ODD, INNER, FINAL, FINAL_TYPE,
         )  # fmt: skip
         after, poison = _taken(after, h, new, poison, reads, LEVELS, i, RAGGED)
+    told = below
     if RAGGED:
+        told = tl.where(reads, below, -1)
         below = tl.where(reads, below, c)
     if EVERY:
-        tl.store(sink, below.to(sink.dtype.element_ty), mask=inside & reads)
+        tl.store(sink, told.to(sink.dtype.element_ty), mask=inside)
     return after, below, poison
 
 
 @triton.jit
 def read_floats(
     letters, lengths, state, output, every, marked,
-    action, values, betas, b, entries, offsets, follow,
-    batch, time, stride,
+    action, values, betas, b, entries, offsets, follow, known,
+    lanes, time, stride, count, length,
     LEVELS: tl.constexpr, NUMBERS: tl.constexpr, HAS_LENGTHS: tl.constexpr, RAGGED: tl.constexpr,
     EVERY: tl.constexpr, UNROLLED: tl.constexpr,
     ONCE: tl.constexpr, FMA: tl.constexpr, ODD: tl.constexpr,
@@ -343,46 +346,52 @@ def read_floats(
 ):  # fmt: skip
     """Read words.
 
-    letters: (batch, stride) bytes, a multiple of four; lengths: (batch,); state: (numbers, batch),
-    those of all levels, taken on; output: (batch,), taken on; every: (time, batch), where outputs
-    go if EVERY; marked: (batch,), which words met an infinity or a NaN.
+    letters, lengths, output, every and known: as `read_packed` takes them; state: (numbers,
+    lanes), those of all levels, taken on; marked: (lanes,), which words met an infinity or a NaN.
     """
     DEPTH: tl.constexpr = len(LEVELS) // 4
     lane = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
-    inside = lane < batch
-    lane = tl.minimum(lane, batch - 1)
+    inside = lane < lanes
+    lane = tl.minimum(lane, lanes - 1)
+    row, begin = begins(lane, count, length)
     h = ()
     for k in tl.static_range(NUMBERS):
-        h = h + (tl.load(state + k * batch + lane),)
+        h = h + (tl.load(state + k * lanes + lane),)
     poison = tl.zeros_like(h[0])
     c = tl.load(output + lane)
-    end = tl.zeros([BLOCK], tl.int32) + time
+    end = time - begin
     if HAS_LENGTHS:
-        end = tl.load(lengths + lane).to(tl.int32)
-    source = letters + lane.to(tl.int64) * (stride // 4)
+        end = tl.load(lengths + row).to(tl.int32) - begin
+    source = letters + row.to(tl.int64) * (stride // 4) + begin // 4
+    last = (stride - begin) // 4 - 1
     sink = every + lane
-    for t in range(0, time, 4):
-        four = tl.load(source + t // 4)
-        if UNROLLED:
-            for place in tl.static_range(4):
-                h, c, poison = _letter(
-                    h, c, poison, (four >> (8 * place)) & 255, t + place < end, sink, inside, lane,
-                    action, values, betas, b, entries, offsets, follow,
-                    LEVELS, RAGGED, EVERY, ONCE, FMA, ODD, INNER, FINAL, FINAL_TYPE,
-                )  # fmt: skip
-                if EVERY:
-                    sink += batch
-        else:
-            for place in range(4):
-                h, c, poison = _letter(
-                    h, c, poison, (four >> (8 * place)) & 255, t + place < end, sink, inside, lane,
-                    action, values, betas, b, entries, offsets, follow,
-                    LEVELS, RAGGED, EVERY, ONCE, FMA, ODD, INNER, FINAL, FINAL_TYPE,
-                )  # fmt: skip
-                if EVERY:
-                    sink += batch
+    for t in range(0, length, 16):
+        sixteen = fetched(source, t, last)
+        for w in range(tl.minimum(4, (length - t + 3) // 4)):
+            four = four_of(sixteen, w)
+            first = t + 4 * w
+            if UNROLLED:
+                for place in tl.static_range(4):
+                    h, c, poison = _letter(
+                        h, c, poison, (four >> (8 * place)) & 255, known, first + place < end,
+                        sink, inside, lane,
+                        action, values, betas, b, entries, offsets, follow,
+                        LEVELS, RAGGED, EVERY, ONCE, FMA, ODD, INNER, FINAL, FINAL_TYPE,
+                    )  # fmt: skip
+                    if EVERY:
+                        sink += lanes
+            else:
+                for place in range(4):
+                    h, c, poison = _letter(
+                        h, c, poison, (four >> (8 * place)) & 255, known, first + place < end,
+                        sink, inside, lane,
+                        action, values, betas, b, entries, offsets, follow,
+                        LEVELS, RAGGED, EVERY, ONCE, FMA, ODD, INNER, FINAL, FINAL_TYPE,
+                    )  # fmt: skip
+                    if EVERY:
+                        sink += lanes
     for k in tl.static_range(NUMBERS):
-        tl.store(state + k * batch + lane, h[k], mask=inside)
+        tl.store(state + k * lanes + lane, h[k], mask=inside)
     if not EVERY:
         FIRST: tl.constexpr = LEVELS[4 * DEPTH - 4][5]
         # A word of no letter has no context: any will do, since its output is not taken.

@@ -94,6 +94,7 @@ class FloatScan:
         initial: list[NDArray[Any]] = []
         after = [v.next for v in levels]
         after[-1] = lrnn.output[after[-1]]
+        self._known = len(lrnn.letters)
         described = []
         for i, (level, below) in enumerate(zip(levels, after, strict=True)):
             classes = lrnn.letter_class if i == 0 else slice(None)
@@ -164,7 +165,7 @@ class FloatScan:
         read_words(
             read_floats,
             words,
-            (marked, *self._tables),
+            (marked, *self._tables, self._known),
             UNROLLED=self._terms <= _FEW_TERMS and len(self._options["LEVELS"]) == 4,
             enable_fp_fusion=False,
             **self._options,

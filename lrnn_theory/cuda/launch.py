@@ -1,4 +1,4 @@
-"""How kernels are launched and letters handed to them."""
+"""How kernels are launched, letters handed to them, and outputs taken from them."""
 
 from __future__ import annotations
 
@@ -8,28 +8,32 @@ from typing import Any, NamedTuple
 import torch
 import triton
 
+from lrnn_theory.cuda.outputs_kernels import TILE, pack_outputs, spread_outputs
+from lrnn_theory.scanning import Outputs
+
 _BLOCK = 128
 
 
-def launch(kernel: Any, lanes: int, *arguments: Any, wide: bool = False, **options: Any) -> None:
-    """Run a kernel with so many lanes; the options are its constants, and Triton's.
-
-    A wide launch gives every thread two neighbouring lanes, whose outputs it stores together.
-    """
-    block = 2 * _BLOCK if wide else _BLOCK
+def launch(kernel: Any, lanes: int, *arguments: Any, block: int = _BLOCK, **options: Any) -> None:
+    """Run a kernel with so many lanes; the options are its constants, and Triton's."""
     kernel[(triton.cdiv(lanes, block),)](*arguments, BLOCK=block, **options)
 
 
 class Words(NamedTuple):
     """Words to read, and where they stand; `state` and `output` are taken on.
 
+    A lane reads a word, or one of several stretches of it.
+
     Attributes:
         letters: (batch, stride), uint8, rows as `aligned` makes them.
         time: letters of a row that are read at most.
         lengths: (batch,), or None if all words fill their row.
-        state: (numbers, batch), of the kernel's type.
-        output: (batch,), int32, the output after the letters so far.
-        every: (time, batch), any integer dtype, for all outputs; or None.
+        state: (numbers, lanes), of the kernel's type.
+        output: (lanes,), int32, the output after the letters so far.
+        every: (length rounded up to four, lanes), any integer dtype, for all outputs, -1 past the
+            end of a word as that dtype has it; or None.
+        stretches: so many of a word.
+        length: letters of a stretch; `time` if there is one, else a multiple of 8.
     """
 
     letters: torch.Tensor
@@ -38,20 +42,52 @@ class Words(NamedTuple):
     state: torch.Tensor
     output: torch.Tensor
     every: torch.Tensor | None
+    stretches: int
+    length: int
 
 
-def read_words(kernel: Any, words: Words, tables: Sequence[torch.Tensor], **options: Any) -> None:
-    """Launch a kernel that reads words, a lane each."""
-    batch, stride = words.letters.shape
+def read_words(
+    kernel: Any, words: Words, tables: Sequence[torch.Tensor | int], **options: Any
+) -> None:
+    """Launch a kernel that reads words, a lane each stretch."""
     ends, every = words.lengths, words.every
+    filled = words.stretches * words.length == words.time and words.length % 4 == 0
     launch(
-        kernel, batch,
+        kernel, len(words.output),
         words.letters.view(torch.int32), words.output if ends is None else ends,
         words.state, words.output, words.output if every is None else every,
-        *tables, batch, words.time, stride,
-        wide=every is not None, EVERY=every is not None, HAS_LENGTHS=ends is not None,
-        RAGGED=ends is not None or words.time % 4 != 0, **options,
+        *tables, len(words.output), words.time, words.letters.shape[1],
+        words.stretches, words.length,
+        EVERY=every is not None, HAS_LENGTHS=ends is not None,
+        RAGGED=ends is not None or not filled, **options,
     )  # fmt: skip
+
+
+def tell(words: Words, outputs: Outputs) -> torch.Tensor:
+    """What `every` holds, as `FastScan` returns it."""
+    assert words.every is not None
+    if outputs == "all" and words.stretches == 1:
+        return words.every[: words.time].T
+    batch, bits = len(words.letters), outputs == "bits"
+    width = -(-words.time // 8) if bits else words.time
+    kind = torch.uint8 if bits else torch.int64
+    out = torch.empty(batch, width, dtype=kind, device=words.every.device)
+    lanes, length = words.every.shape[1], words.length
+    tiles = triton.cdiv(-(-length // 8) if bits else length, TILE.value)
+    grid = (tiles * triton.cdiv(lanes, TILE.value),)
+    shape = lanes, words.time, words.stretches, length
+    if bits and out.numel():
+        ends = words.output if words.lengths is None else words.lengths
+        _on(pack_outputs, grid)(
+            words.every, ends, out, *shape, HAS_LENGTHS=words.lengths is not None
+        )
+    elif out.numel():
+        _on(spread_outputs, grid)(words.every, out, *shape)
+    return out
+
+
+def _on(kernel: Any, grid: tuple[int]) -> Any:
+    return kernel[grid]
 
 
 def aligned(letters: torch.Tensor) -> torch.Tensor:

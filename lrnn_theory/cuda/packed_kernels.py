@@ -1,8 +1,10 @@
 """Triton kernels for packed networks: a state in one register, all levels in one loop.
 
-A lane reads a word from left to right; letters come four at a time, as the bytes of an int32.
-What a kernel computes is the integer arithmetic of `lrnn_theory.packing`, so that nothing can be
-rounded, contracted or reordered.
+A lane reads a word, or a stretch of one, from left to right; letters come four at a time, as the
+bytes of an int32, and four of these are fetched together, since a lane's next letters lie in the
+same line of memory, which would not stay in the cache until they are due.  What a kernel computes
+is the integer arithmetic of `lrnn_theory.packing`, so that nothing can be rounded, contracted or
+reordered.
 """
 
 from __future__ import annotations
@@ -12,17 +14,54 @@ import triton.language as tl
 
 
 @triton.jit
-def _column_sum(h, column, columns, N: tl.constexpr, WIDTH: tl.constexpr):
+def highest_letter(letters, found, count, BLOCK: tl.constexpr):
+    """The highest of `count` bytes, if it is above found[0], int32."""
+    place = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
+    some = tl.load(letters + place, mask=place < count, other=0).to(tl.int32)
+    tl.atomic_max(found, tl.max(some, axis=0))
+
+
+@triton.jit
+def begins(lane, count, length):
+    """Row and first letter of a lane: rows are read in `count` stretches of `length`."""
+    row = lane // count
+    return row, (lane - row * count) * length
+
+
+@triton.jit
+def fetched(source, t, last):
+    """Sixteen letters from t on; words beyond the last are not due."""
+    w = t // 4
+    return (
+        tl.load(source + tl.minimum(w, last)),
+        tl.load(source + tl.minimum(w + 1, last)),
+        tl.load(source + tl.minimum(w + 2, last)),
+        tl.load(source + tl.minimum(w + 3, last)),
+    )
+
+
+@triton.jit
+def four_of(sixteen, w):
+    """Four of sixteen letters."""
+    low = tl.where(w == 0, sixteen[0], sixteen[1])
+    return tl.where(w < 2, low, tl.where(w == 2, sixteen[2], sixteen[3]))
+
+
+@triton.jit
+def _column_sum(h, column, columns, N: tl.constexpr, WIDTH: tl.constexpr, STRIDE: tl.constexpr):
     """sum_j h_j column_j(a) over all entries."""
     total = h ^ h
     for j in tl.static_range(N):
         entry = (h >> (j * WIDTH)) & ((1 << WIDTH) - 1)
-        total += entry * tl.load(columns + column + j)
+        total += entry * tl.load(columns + column + j * STRIDE)
     return total
 
 
 @triton.jit
-def _ones_sum(h, column, columns, SUPPORT: tl.constexpr, ONES: tl.constexpr, LEAST: tl.constexpr):
+def _ones_sum(
+    h, column, columns,
+    SUPPORT: tl.constexpr, ONES: tl.constexpr, LEAST: tl.constexpr, STRIDE: tl.constexpr,
+):  # fmt: skip
     """The same where entries are 0 or 1, and LEAST to ONES of those that A reads are 1."""
     held = h & SUPPORT
     total = h ^ h
@@ -31,27 +70,36 @@ def _ones_sum(h, column, columns, SUPPORT: tl.constexpr, ONES: tl.constexpr, LEA
         # A power of two as a float32 has its exponent in the bits from 23 on.
         place = (low.to(tl.float32).to(tl.int32, bitcast=True) >> 23) - 127
         if i < LEAST:
-            total += tl.load(columns + column + place)
+            total += tl.load(columns + column + place * STRIDE)
         else:
-            total += tl.load(columns + column + place, mask=low != 0, other=0)
+            total += tl.load(columns + column + place * STRIDE, mask=low != 0, other=0)
         held ^= low
     return total
 
 
 @triton.jit
-def _step(h, c, constant, column_of, columns, LEVELS: tl.constexpr, i: tl.constexpr):
+def _step(h, c, column_of, columns, LEVELS: tl.constexpr, i: tl.constexpr):
     """The state after context c."""
     N: tl.constexpr = LEVELS[i][0]
     WIDTH: tl.constexpr = LEVELS[i][1]
     ONES: tl.constexpr = LEVELS[i][2]
     LEAST: tl.constexpr = LEVELS[i][3]
     SUPPORT: tl.constexpr = LEVELS[i][4]
-    column = tl.load(column_of + c)
-    if ONES > 0:
-        moved = _ones_sum(h, column, columns, SUPPORT, ONES, LEAST)
+    BY_CONTEXT: tl.constexpr = LEVELS[i][9]
+    COLUMN: tl.constexpr = LEVELS[i][10]
+    STRIDE: tl.constexpr = LEVELS[i][11]
+    ADDS: tl.constexpr = LEVELS[i][12]
+    if BY_CONTEXT:
+        column = c + COLUMN
     else:
-        moved = _column_sum(h, column, columns, N, WIDTH)
-    return moved + tl.load(constant + c)
+        column = tl.load(column_of + c)
+    if ONES > 0:
+        moved = _ones_sum(h, column, columns, SUPPORT, ONES, LEAST, STRIDE)
+    else:
+        moved = _column_sum(h, column, columns, N, WIDTH, STRIDE)
+    if ADDS:
+        moved += tl.load(columns + column + N * STRIDE)
+    return moved
 
 
 @triton.jit
@@ -61,80 +109,91 @@ def context_below(h, c, follow, LEVELS: tl.constexpr, i: tl.constexpr):
     SHIFT: tl.constexpr = LEVELS[i][6]
     FIRST: tl.constexpr = LEVELS[i][7]
     SIZE: tl.constexpr = LEVELS[i][8]
-    return tl.load(follow + FIRST + c * SIZE + ((h * MULTIPLIER) >> SHIFT).to(tl.int32))
+    place = FIRST + c * SIZE + ((h * MULTIPLIER) >> SHIFT).to(tl.int32)
+    return tl.load(follow + place).to(tl.int32)
 
 
 @triton.jit
 def _letter(
-    h, c, letter, reads, every,
-    constant, column_of, columns, follow, inside,
+    h, c, letter, known, reads, every,
+    column_of, columns, follow, inside,
     LEVELS: tl.constexpr, RAGGED: tl.constexpr, EVERY: tl.constexpr,
 ):  # fmt: skip
     """Take all levels through a letter: their states, and the context of the last (or output)."""
-    below = tl.where(reads, letter, 0) if RAGGED else letter
+    below = tl.minimum(letter, known - 1)  # a letter out of range does no harm
     after = ()
     for i in tl.static_range(len(LEVELS)):
-        new = _step(h[i], below, constant, column_of, columns, LEVELS, i)
+        new = _step(h[i], below, column_of, columns, LEVELS, i)
         if i < len(LEVELS) - 1 or EVERY:
             below = context_below(new, below, follow, LEVELS, i)
         if RAGGED:
             new = tl.where(reads, new, h[i])
         after = after + (new,)
+    told = below
     if RAGGED:
+        told = tl.where(reads, below, -1)
         below = tl.where(reads, below, c)
     if EVERY:
-        tl.store(every, below.to(every.dtype.element_ty), mask=inside & reads)
+        tl.store(every, told.to(every.dtype.element_ty), mask=inside)
     return after, below
 
 
 @triton.jit
 def read_packed(
     letters, lengths, state, output, every,
-    constant, column_of, columns, follow,
-    batch, time, stride,
+    column_of, columns, follow, known,
+    lanes, time, stride, count, length,
     LEVELS: tl.constexpr, HAS_LENGTHS: tl.constexpr, RAGGED: tl.constexpr, EVERY: tl.constexpr,
     UNROLLED: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
     """Read words.
 
-    letters: (batch, stride) bytes, a multiple of four; lengths: (batch,); state: (levels, batch),
-    taken on; output: (batch,), taken on; every: (time, batch), where outputs go if EVERY.
-    A level is (n, width, ones, least, support, multiplier, shift, first, size).
+    letters: rows of `stride` bytes, a multiple of four, of which `time` are letters, in `count`
+    stretches of `length`, a lane each; lengths: (rows,), letters of every row; state: (levels,
+    lanes), taken on; output: (lanes,), taken on; every: (length rounded up to four, lanes), where
+    outputs go if EVERY; known: letters.  A level is (n, width, ones, least, support, multiplier,
+    shift, first, size, whether columns are stored by context, and where then, how far apart they
+    are, whether there is one more, which is added).
     """
     lane = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
-    inside = lane < batch
-    lane = tl.minimum(lane, batch - 1)  # what is read of a state must be one
+    inside = lane < lanes
+    lane = tl.minimum(lane, lanes - 1)  # what is read of a state must be one
+    row, begin = begins(lane, count, length)
     h = ()
     for i in tl.static_range(len(LEVELS)):
-        h = h + (tl.load(state + i * batch + lane),)
+        h = h + (tl.load(state + i * lanes + lane),)
     c = tl.load(output + lane)
-    end = tl.zeros([BLOCK], tl.int32) + time
+    end = time - begin
     if HAS_LENGTHS:
-        end = tl.load(lengths + lane).to(tl.int32)
-    source = letters + lane.to(tl.int64) * (stride // 4)
+        end = tl.load(lengths + row).to(tl.int32) - begin
+    source = letters + row.to(tl.int64) * (stride // 4) + begin // 4
+    last = (stride - begin) // 4 - 1
     sink = every + lane
-    for t in range(0, time, 4):
-        four = tl.load(source + t // 4)
-        if UNROLLED:
-            for place in tl.static_range(4):
-                h, c = _letter(
-                    h, c, (four >> (8 * place)) & 255, t + place < end, sink,
-                    constant, column_of, columns, follow, inside,
-                    LEVELS, RAGGED, EVERY,
-                )  # fmt: skip
-                if EVERY:
-                    sink += batch
-        else:
-            for place in range(4):
-                h, c = _letter(
-                    h, c, (four >> (8 * place)) & 255, t + place < end, sink,
-                    constant, column_of, columns, follow, inside,
-                    LEVELS, RAGGED, EVERY,
-                )  # fmt: skip
-                if EVERY:
-                    sink += batch
+    for t in range(0, length, 16):
+        sixteen = fetched(source, t, last)
+        for w in range(tl.minimum(4, (length - t + 3) // 4)):
+            four = four_of(sixteen, w)
+            first = t + 4 * w
+            if UNROLLED:
+                for place in tl.static_range(4):
+                    h, c = _letter(
+                        h, c, (four >> (8 * place)) & 255, known, first + place < end, sink,
+                        column_of, columns, follow, inside,
+                        LEVELS, RAGGED, EVERY,
+                    )  # fmt: skip
+                    if EVERY:
+                        sink += lanes
+            else:
+                for place in range(4):
+                    h, c = _letter(
+                        h, c, (four >> (8 * place)) & 255, known, first + place < end, sink,
+                        column_of, columns, follow, inside,
+                        LEVELS, RAGGED, EVERY,
+                    )  # fmt: skip
+                    if EVERY:
+                        sink += lanes
     for i in tl.static_range(len(LEVELS)):
-        tl.store(state + i * batch + lane, h[i], mask=inside)
+        tl.store(state + i * lanes + lane, h[i], mask=inside)
     if not EVERY:
         # A word of no letter has no context: any will do, since its output is not taken.
         context = tl.where(end > 0, c, 0)

@@ -10,14 +10,19 @@ import torch
 from lrnn_theory.arithmetic import Arithmetic
 from lrnn_theory.cuda.copies import CopiesScan
 from lrnn_theory.cuda.floats import FloatScan
-from lrnn_theory.cuda.launch import Words, aligned
+from lrnn_theory.cuda.launch import Words, aligned, launch, tell
 from lrnn_theory.cuda.packed import PackedScan
+from lrnn_theory.cuda.packed_kernels import highest_letter
 from lrnn_theory.lrnn import LRNN
 from lrnn_theory.packing import pack
-from lrnn_theory.scanning import Machine, ScanState, UnsupportedError, read
+from lrnn_theory.scanning import Machine, Outputs, ScanState, UnsupportedError, read
 
+_BYTES = 8192
+"""Letters that one program checks."""
 _MOST_LETTERS = 256
 """Letters are bytes."""
+_FEW_WORDS = 1 << 15
+"""So many words do not fill a device."""
 _TOO_LONG = 1 << 31
 """Kernels count letters in 32 bits."""
 
@@ -47,48 +52,99 @@ class GpuScan:
         self.machine = Machine(lrnn, replace(arithmetic, order="sequential", chunk=0), device)
         self.device = device
 
+    def checks(self, tokens: torch.Tensor, lengths: torch.Tensor | None) -> bool:
+        """As `FastScan` says: where kernels read the bytes as they are."""
+        return tokens.dtype == torch.uint8 and lengths is None
+
     def run(
         self,
         tokens: torch.Tensor,
         lengths: torch.Tensor | None,
         initial: ScanState | None,
-        every: bool,
+        outputs: Outputs,
         keep: bool,
     ) -> tuple[torch.Tensor, ScanState | None]:
         """As `FastScan` says."""
+        words = self.words(tokens, lengths, initial)
+        highest = None
+        if self.checks(tokens, lengths) and tokens.numel():
+            highest = torch.zeros(1, dtype=torch.int32, device=self.device)
+            launch(
+                highest_letter, tokens.numel(),
+                tokens.contiguous(), highest, tokens.numel(), block=_BYTES,
+            )  # fmt: skip
+        if outputs == "last":
+            void, found = self.read_last(words), words.output.long()
+        else:
+            void, found = self.read_every(words, outputs)
+        if highest is not None and int(highest) >= len(self.machine.lrnn.letters):
+            raise UnsupportedError("a letter out of range")
+        after = None
+        again = void is not None and bool(void.any())
+        if keep or again:
+            start = self.machine.start(len(tokens)) if initial is None else initial
+            hidden = self.chain.leave(words.state, start.hidden)
+            after = ScanState(tuple(hidden), start.shifted, words.output.long())
+            if void is not None and again:
+                self._read_again(void, tokens, lengths, start, after, found, outputs)
+        return found, after
+
+    def words(
+        self,
+        tokens: torch.Tensor,
+        lengths: torch.Tensor | None = None,
+        initial: ScanState | None = None,
+    ) -> Words:
+        """Words as kernels take them; arguments as those of `run`.
+
+        Raises:
+            UnsupportedError: as `run`.
+        """
         batch, time = tokens.shape
         if time >= _TOO_LONG:
             raise UnsupportedError(f"words of {_TOO_LONG} letters and more")
         letters = aligned(tokens.to(torch.uint8))
         if initial is None:
-            state = self.chain.scan.start(batch)
-            output = torch.full(
-                (batch,), self.machine.lrnn.empty_output, dtype=torch.int32, device=self.device
-            )
+            state, empty = self.chain.scan.start(batch), self.machine.lrnn.empty_output
+            output = torch.full((batch,), empty, dtype=torch.int32, device=self.device)
         else:
             state = self.chain.enter(initial.hidden)
             output = initial.output.to(torch.int32)
-        outputs = None
-        if every:
-            outputs = torch.empty((time, batch), dtype=torch.int64, device=self.device)
-            if lengths is not None:
-                outputs.fill_(-1)
-        void = None
-        if batch and time:
-            if self.copies is not None and outputs is None and lengths is None:
-                self.copies.run(self.chain.scan, letters, time, state[0], output)
-            else:
-                void = self.chain.scan.run(Words(letters, time, lengths, state, output, outputs))
-        found = output.long() if outputs is None else outputs.T
-        after = None
-        again = void is not None and bool(void.any())
-        if keep or again:
-            start = self.machine.start(batch) if initial is None else initial
-            hidden = self.chain.leave(state, start.hidden)
-            after = ScanState(tuple(hidden), start.shifted, output.long())
-            if void is not None and again:
-                self._read_again(void, tokens, lengths, start, after, found)
-        return found, after
+        return Words(letters, time, lengths, state, output, None, 1, time)
+
+    def read_last(self, words: Words) -> torch.Tensor | None:
+        """Read words to the last output; which of them are void."""
+        if not (len(words.letters) and words.time):
+            return None
+        if self.copies is None or words.lengths is not None:
+            return self.chain.scan.run(words)
+        self.copies.run(self.chain.scan, self.copies.cut(words))
+        return None
+
+    def read_every(
+        self, words: Words, outputs: Outputs
+    ) -> tuple[torch.Tensor | None, torch.Tensor]:
+        """Read words; which of them are void, and all their outputs.
+
+        Few words are read twice, in stretches: first for the states that these start from.
+        """
+        batch, time = len(words.letters), words.time
+        lanes = batch
+        stretch = words
+        if self.copies is not None and words.lengths is None and 0 < batch < _FEW_WORDS and time:
+            words = self.copies.cut(words)
+            if words.stretches > 1:
+                lanes = batch * words.stretches
+                state = self.copies.run(self.chain.scan, words, starts=True)
+                output = torch.empty(lanes, dtype=torch.int32, device=self.device)
+                stretch = words._replace(state=state, output=output)
+        small = len(self.machine.lrnn.output_symbols) <= _MOST_LETTERS
+        kind = torch.uint8 if small and (outputs == "bits" or lanes > batch) else torch.int64
+        rows = -(-stretch.length // 4) * 4
+        every = torch.empty(rows, lanes, dtype=kind, device=self.device)
+        stretch = stretch._replace(every=every)
+        void = self.chain.scan.run(stretch) if batch and time else None
+        return void, tell(stretch, outputs)
 
     def _read_again(
         self,
@@ -98,13 +154,12 @@ class GpuScan:
         start: ScanState,
         after: ScanState,
         found: torch.Tensor,
+        outputs: Outputs,
     ) -> None:
         """Put the plain scan's results in the place of those of some words."""
         rows = tokens[void].long().clamp(0, len(self.machine.lrnn.letters) - 1).T
         ends = None if lengths is None else lengths[void]
-        again, state = read(
-            self.machine, rows, ends, start.take(void.cpu().numpy()), found.ndim == 2
-        )
+        again, state = read(self.machine, rows, ends, start.take(void.cpu().numpy()), outputs)
         found[void] = again
         after.output[void] = state.output
         for old, new in zip(after.hidden, state.hidden, strict=True):

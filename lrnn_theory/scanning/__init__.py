@@ -1,5 +1,21 @@
 """Scans: an LRNN run on words in an arithmetic, plainly: the reference of all others."""
 
-from lrnn_theory.scanning.reference import FastScan, Machine, ScanState, UnsupportedError, read
+from lrnn_theory.scanning.reference import (
+    FastScan,
+    Machine,
+    Outputs,
+    ScanState,
+    UnsupportedError,
+    packed_bits,
+    read,
+)
 
-__all__ = ["FastScan", "Machine", "ScanState", "UnsupportedError", "read"]
+__all__ = [
+    "FastScan",
+    "Machine",
+    "Outputs",
+    "ScanState",
+    "UnsupportedError",
+    "packed_bits",
+    "read",
+]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import torch
@@ -13,6 +13,9 @@ from lrnn_theory.arithmetic import Arithmetic
 from lrnn_theory.lrnn import LRNN
 from lrnn_theory.scanning.kernels import make_kernel, runs_natively
 from lrnn_theory.scanning.tail import TailRunner
+
+Outputs = Literal["all", "last", "bits"]
+"""All outputs of a word, the last one, or one bit for each, eight in a byte."""
 
 
 class UnsupportedError(Exception):
@@ -129,12 +132,16 @@ def _freeze(running: Any, new: ScanState, old: ScanState) -> ScanState:
 class FastScan(Protocol):
     """An LRNN in an arithmetic, ready to read batches of words with the bits of `read`."""
 
+    def checks(self, tokens: torch.Tensor, lengths: torch.Tensor | None) -> bool:
+        """Whether `run` finds letters out of range by itself."""
+        ...
+
     def run(
         self,
         tokens: torch.Tensor,
         lengths: torch.Tensor | None,
         initial: ScanState | None,
-        every: bool,
+        outputs: Outputs,
         keep: bool,
     ) -> tuple[torch.Tensor, ScanState | None]:
         """Read words.
@@ -143,16 +150,17 @@ class FastScan(Protocol):
             tokens: (batch, time), letter indices of any integer type, on the scan's device.
             lengths: (batch,), letters to read of every word, or None for all.
             initial: where to continue.
-            every: whether to return all outputs, or the last ones.
+            outputs: which outputs to return.
             keep: whether to return the state.
 
         Returns:
-            The outputs, (batch, time) with -1 past the end of a word, or (batch,), and the state,
-            as of the sequential order.  Its coordinates are not taken on: only levels that read
-            "shifted", which no fast scan knows, look at them.
+            The outputs, as `read` returns them, and the state, as of the sequential order.  Its
+            coordinates are not taken on: only levels that read "shifted", which no fast scan
+            knows, look at them.
 
         Raises:
-            UnsupportedError: if the network cannot be in the initial state, or words are too long.
+            UnsupportedError: if the network cannot be in the initial state, words are too long, or
+                a letter is out of range, and it checks them.
         """
         ...
 
@@ -162,7 +170,7 @@ def read(
     rows: torch.Tensor,
     ends: torch.Tensor | None,
     state: ScanState,
-    every: bool,
+    outputs: Outputs,
 ) -> tuple[torch.Tensor, ScanState]:
     """Read words letter after letter.
 
@@ -171,13 +179,14 @@ def read(
         rows: (time, batch), letter indices on the machine's device.
         ends: (batch,), the length of every word, or None if all end with the last row.
         state: where the words start.
-        every: whether to return all outputs, or the last ones.
+        outputs: which outputs to return.
 
     Returns:
-        The outputs, (batch, time) with -1 past the end of a word, or (batch,), and the state,
-        all of whose NaNs are one bit pattern.
+        The outputs and the state, all of whose NaNs are one bit pattern.  Outputs: "all", (batch,
+        time) with -1 past the end of a word; "last", (batch,); "bits", as `packed_bits` has them.
     """
     time, batch = rows.shape
+    every = outputs != "last"
     collected = torch.full((batch, time), -1, device=machine.device) if every else None
     with torch.no_grad():
         for t in range(time):
@@ -192,7 +201,22 @@ def read(
                 collected[:, t] = new.output
             state = new
     state = ScanState(tuple(map(_one_nan, state.hidden)), state.shifted, state.output)
-    return (state.output.clone() if collected is None else collected), state
+    if collected is None:
+        return state.output.clone(), state
+    return (packed_bits(collected) if outputs == "bits" else collected), state
+
+
+def packed_bits(outputs: torch.Tensor) -> torch.Tensor:
+    """Which outputs are 1, as bits.
+
+    Args:
+        outputs: (batch, time), 0 or 1, or -1 past the end of a word.
+
+    Returns:
+        (batch, bytes), uint8: that of letter t is bit t % 8, from the lowest, of byte t // 8.
+    """
+    bits = np.packbits((outputs == 1).cpu().numpy(), axis=1, bitorder="little")
+    return torch.from_numpy(bits).to(outputs.device)
 
 
 def _one_nan(h: Any) -> Any:
