@@ -13,7 +13,7 @@ from lrnn_theory.scanning import FastScan, Machine, ScanState, UnsupportedError,
 
 Backend = Literal["reference", "compiled", "triton"]
 
-_STEP, _LETTER = 5e-5, 5e-8
+_STEP, _LETTER, _TAIL_LETTER = 5e-5, 5e-8, 1e-4
 """Seconds that the reference takes for a letter of all words, and for each of them."""
 _SHORT = 0.1
 """Seconds of the reference that are not worth compiling for."""
@@ -119,7 +119,8 @@ def _prepare(
     found = _prepared.pop(key, None)
     if found is None:
         batch, time = tokens.shape
-        if backend is None and time * (_STEP * len(lrnn.widths) + batch * _LETTER) < _SHORT:
+        each = _LETTER if lrnn.tail is None else _TAIL_LETTER
+        if backend is None and time * (_STEP * len(lrnn.widths) + batch * each) < _SHORT:
             return None
         try:
             found = _make(wanted, lrnn, arithmetic, place)
