@@ -107,8 +107,10 @@ def test_words_of_an_attack_follow_the_hypothesis():
     assert 0.05 < reached[1::2].mean() < 0.9
 
 
-def test_what_is_not_proved_is_not_learnt():
+def test_what_is_not_proved_is_not_learnt(monkeypatch):
     """Random words tell no difference, but the rotation is not decided."""
+    monkeypatch.setattr(learner._Table.attack, "__defaults__", (1000,))
+    monkeypatch.setattr(learner, "_LAST_ATTACKS", 2000)
     lrnn = compile_dfa(languages.mod(7), "rotation")
     assert learn(lrnn, Arithmetic.parse("float32@tree"), Budget(5)) is None
 
