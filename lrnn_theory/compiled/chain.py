@@ -25,7 +25,7 @@ class FloatChain:
     """One chain of layers in an arithmetic that doubles emulate.
 
     Args:
-        lrnn: the network.
+        lrnn: a network of one head of some levels, without a tail.
         arithmetic: where it runs.
         reason: why it is not packed, for the message.
 
@@ -38,8 +38,6 @@ class FloatChain:
 
     def __init__(self, lrnn: LRNN, arithmetic: Arithmetic, reason: str) -> None:
         levels = lrnn.levels
-        if len(lrnn.heads) > 1 or lrnn.tail or not levels:
-            raise UnsupportedError(reason)
         if arithmetic.factored and any(isinstance(v.layer.transition, Dense) for v in levels):
             raise UnsupportedError("a dense layer in a factored arithmetic")
         if not (

@@ -148,8 +148,8 @@ class FastScan(Protocol):
 
         Returns:
             The outputs, (batch, time) with -1 past the end of a word, or (batch,), and the state,
-            as of the sequential order.  Its coordinates are not taken on: only levels that read
-            "shifted", which no fast scan knows, look at them.
+            as of the sequential order.  Coordinates are taken on of levels that read "shifted"
+            only: nothing looks at those of the others.
 
         Raises:
             UnsupportedError: if the network cannot be in the initial state, or words are too long.
