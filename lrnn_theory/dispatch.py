@@ -22,6 +22,8 @@ Backend = Literal["reference", "compiled", "triton"]
 
 _STEP, _LETTER = 5e-5, 5e-8
 """Seconds that the reference takes for a letter of all words, and for each of them."""
+_TAIL_LETTER, _TAIL_CONTEXT = 1e-4, 1e-5
+"""The same for each letter that a tail reads, and for each of its first contexts at the start."""
 _SHORT = 0.1
 """Seconds of the reference that are not worth compiling for."""
 _MOST = 64
@@ -132,7 +134,10 @@ def _prepare(
     found = _prepared.pop(key, None)
     if found is None:
         batch, time = tokens.shape
-        if backend is None and time * (_STEP * len(lrnn.widths) + batch * _LETTER) < _SHORT:
+        seconds = time * (_STEP * len(lrnn.widths) + batch * _LETTER)
+        if lrnn.tail is not None:
+            seconds += time * batch * _TAIL_LETTER + len(lrnn.tail.contexts) * _TAIL_CONTEXT
+        if backend is None and seconds < _SHORT:
             return None
         try:
             found = _make(wanted, lrnn, arithmetic, place)

@@ -51,6 +51,13 @@ def computes_exactly(lrnn: LRNN, arithmetic: Arithmetic) -> bool:
     return bits is not None and form.exact_integers >= 2**bits
 
 
+def holds_register_layers(arithmetic: Arithmetic) -> bool:
+    """Whether layers that permute or reset one-hot vectors are computed exactly."""
+    used = (-1, 0, 1) if arithmetic.factored else (0, 1)
+    formats = [form for form in (arithmetic.format, arithmetic.inner) if form]
+    return all(form.round(x) == x for form in formats for x in used)
+
+
 def _largest_entry(layer: Layer) -> int | None:
     kernel = ExactKernel(layer, EXACT)
     one_term = kernel.columns.shape[1] == 1

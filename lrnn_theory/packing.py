@@ -59,7 +59,9 @@ class PackedLevel:
         least: how many at least.
         support: the bits that A reads.
         action: (contexts,).
-        follow: (contexts, codewords), the context below, or after the last level the output.
+        readout: (actions, codewords), the coordinate that is read after an action.
+        next: (contexts, coordinates), the context below, or after the last level the output.
+        shifted: whether it is the coordinate read one letter before that leads there.
         words: (states,), all reachable states.
         nearest: (states,), the nearest codeword of each.
     """
@@ -76,9 +78,16 @@ class PackedLevel:
     least: int
     support: int
     action: NDArray[np.int32]
-    follow: NDArray[np.int32]
+    readout: NDArray[np.int32]
+    next: NDArray[np.int32]
+    shifted: bool
     words: Words
     nearest: NDArray[np.int32]
+
+    @property
+    def follow(self) -> NDArray[np.int32]:
+        """The context below on a context and a codeword, (contexts, codewords)."""
+        return np.take_along_axis(self.next, self.readout[self.action], axis=1)
 
     def unpack(self, words: NDArray[Any]) -> Words:
         """States of packed words, (batch, n)."""
@@ -117,8 +126,8 @@ def pack(lrnn: LRNN, arithmetic: str | Arithmetic) -> Packed:
     """Pack an LRNN that an arithmetic runs without rounding.
 
     Raises:
-        UnsupportedError: if it rounds, is not a chain of layers of one column that read "previous"
-            or "current", has too many states, or does not fit into words of 64 bits.
+        UnsupportedError: if it rounds, is not a chain of layers of one column, has too many states,
+            or does not fit into words of 64 bits.
 
     Example:
         >>> from constructions import compile_dfa
@@ -128,8 +137,8 @@ def pack(lrnn: LRNN, arithmetic: str | Arithmetic) -> Packed:
     arithmetic = Arithmetic.parse(arithmetic)
     if len(lrnn.heads) > 1 or lrnn.tail is not None or not lrnn.levels:
         raise UnsupportedError("no layer, parallel heads, or a tail")
-    if any(v.layer.d > 1 or v.reads == "shifted" for v in lrnn.levels):
-        raise UnsupportedError("a layer of more than one column, or one that reads 'shifted'")
+    if any(v.layer.d > 1 for v in lrnn.levels):
+        raise UnsupportedError("a layer of more than one column")
     if any(v.layer.size * v.layer.n_actions > MAX_STEPS for v in lrnn.levels):
         raise UnsupportedError("too many states and actions")
     if not computes_exactly(lrnn, arithmetic):
@@ -140,7 +149,7 @@ def pack(lrnn: LRNN, arithmetic: str | Arithmetic) -> Packed:
     levels = [_pack_level(v, n, arithmetic) for v, n in zip(lrnn.levels, after, strict=True)]
     first = levels[0]
     classes = lrnn.letter_class
-    levels[0] = replace(first, action=first.action[classes], follow=first.follow[classes])
+    levels[0] = replace(first, action=first.action[classes], next=first.next[classes])
     return Packed(tuple(levels), lrnn.empty_output)
 
 
@@ -181,15 +190,25 @@ def _pack_level(level: Level, after: NDArray[Any], arithmetic: Arithmetic) -> Pa
         int(counts.min()),
         sum(((1 << width) - 1) << int(j) * width for j in read),
         level.action.astype(np.int32),
-        follow_table(level, after),
+        coordinates_read(level).astype(np.int32),
+        after.astype(np.int32),
+        level.reads == "shifted",
         words,
         codewords,
     )
 
 
+def coordinates_read(level: Level) -> NDArray[Any]:
+    """The coordinate read after an action from a codeword, (actions, codewords).
+
+    That of a level that reads "shifted" is passed on one letter later.
+    """
+    return level.layer.readout[:, :, int(level.reads != "previous")]
+
+
 def follow_table(level: Level, after: NDArray[Any]) -> NDArray[np.int32]:
     """What follows on a context and a codeword, (contexts, codewords), instead of a coordinate."""
-    read = level.layer.readout[level.action, :, int(level.reads == "current")]
+    read = coordinates_read(level)[level.action]
     return np.take_along_axis(after, read, axis=1).astype(np.int32)
 
 
@@ -233,7 +252,8 @@ def named(level: PackedLevel) -> PackedLevel | None:
     """
     n, bias = level.n, level.n
     width = (2 * n).bit_length()
-    if level.inputs.any() or abs(level.matrices).sum(axis=2).max() > 1 or n * width > 63:
+    moves = not level.inputs.any() and abs(level.matrices).sum(axis=2).max() <= 1
+    if level.shifted or not moves or n * width > 63:
         return None
     names = _pack(np.arange(1, n + 1) + bias, width)
     return replace(
@@ -245,7 +265,8 @@ def named(level: PackedLevel) -> PackedLevel | None:
         constant=_pack(bias - bias * level.matrices.sum(axis=2), width),
         ones=0,
         least=0,
-        follow=np.zeros((len(level.action), 1), np.int32),
+        readout=np.zeros((len(level.matrices), 1), np.int32),
+        next=np.zeros((len(level.action), 1), np.int32),
         words=names[None],
         nearest=np.zeros(1, np.int32),
     )
@@ -284,13 +305,22 @@ def hash_table(level: PackedLevel, bits: int = 64) -> tuple[NDArray[np.int32], i
 class ChainTables(NamedTuple):
     """The tables of all levels, one after another; a context is numbered through all of them.
 
+    A *split* level first looks up the coordinate that is read, and then what that leads to: its
+    tables are small, and the coordinate may be kept for the next letter.
+
     Attributes:
         constant: (contexts,), what a step adds.
         column: (contexts,), where the columns of the context's action start.
         columns: packed columns, n an action.
-        follow: what a state leads to: the context below; after the last level, the output.
+        follow: what a state leads to: the context below; after the last level, the output; for a
+            split level, the coordinate read.
         hashes: for every level (multiplier, shift, first, size): from context c a state w leads to
             follow[first + c size + (w multiplier >> shift)], the product taken modulo 2^bits.
+        row: (contexts,), for a split level, where the context's action has its row of `follow`:
+            the coordinate is follow[row[c] + (w multiplier >> shift)].
+        below: what the coordinates of split levels lead to.
+        splits: for every level (first, size): from context c coordinate p leads to
+            below[first + c size + p]; a size of 0 if it is not split.
     """
 
     constant: Words
@@ -298,27 +328,57 @@ class ChainTables(NamedTuple):
     columns: Words
     follow: NDArray[np.int32]
     hashes: tuple[tuple[int, int, int, int], ...]
+    row: Words
+    below: NDArray[np.int32]
+    splits: tuple[tuple[int, int], ...]
 
 
-def chain_tables(levels: Sequence[PackedLevel], bits: int = 64) -> ChainTables:
+def chain_tables(
+    levels: Sequence[PackedLevel], bits: int = 64, largest: int | None = None
+) -> ChainTables:
     """The tables that a scan of all levels walks through, for words of 32 or 64 bits.
 
+    Args:
+        levels: the levels.
+        bits: the size of a word.
+        largest: levels whose contexts and states are more are split, and those that read "shifted";
+            None if no level may be.
+
     Raises:
-        UnsupportedError: if they have more than `MAX_ENTRIES` entries.
+        UnsupportedError: if the tables have more than `MAX_ENTRIES` entries, or a level must be
+            split.
     """
-    contexts = np.cumsum([0, *(len(x.follow) for x in levels)]).tolist()
-    parts, hashes, column, first = [], [], 0, 0
+    contexts = np.cumsum([0, *(len(x.action) for x in levels)]).tolist()
+    parts, hashes, splits, column, first, last = [], [], [], 0, 0, 0
     for level, start, below in zip(levels, contexts, [*contexts[1:-1], 0], strict=False):
         table, multiplier, shift = hash_table(level, bits)
-        if first + len(level.follow) * len(table) > MAX_ENTRIES:
+        pairs, actions = len(level.action) * len(table), level.action
+        if level.shifted and largest is None:
+            raise UnsupportedError("a layer that reads 'shifted'")
+        split = level.shifted or (largest is not None and pairs > largest)
+        entries = len(level.readout) * len(table) + level.next.size if split else pairs
+        if first + last + entries > MAX_ENTRIES:
             raise UnsupportedError("too many contexts and states")
-        follow = (level.follow[:, table] + below).ravel().astype(np.int32)
-        actions = level.action
+        if split:
+            follow, after = level.readout[:, table], level.next + below
+            row = first + actions.astype(np.int64) * len(table)
+        else:
+            follow, after = level.follow[:, table] + below, level.next[:0]
+            row = np.zeros(len(actions), np.int64)
         parts.append(
-            (level.constant[actions], column + actions * level.n, level.columns.ravel(), follow)
+            (
+                level.constant[actions],
+                column + actions * level.n,
+                level.columns.ravel(),
+                follow.ravel().astype(np.int32),
+                row,
+                after.ravel().astype(np.int32),
+            )
         )
         hashes.append((multiplier, shift, first - start * len(table), len(table)))
+        splits.append((last - start * after.shape[1], after.shape[1]) if split else (0, 0))
         column += level.columns.size
-        first += len(follow)
-    constant, starts, columns, follow = map(np.concatenate, zip(*parts, strict=True))
-    return ChainTables(constant, starts, columns, follow, tuple(hashes))
+        first += follow.size
+        last += after.size
+    constant, starts, columns, follow, row, after = map(np.concatenate, zip(*parts, strict=True))
+    return ChainTables(constant, starts, columns, follow, tuple(hashes), row, after, tuple(splits))

@@ -12,7 +12,9 @@ from hypothesis import assume
 from hypothesis import strategies as st
 
 from lrnn_theory import LRNN, Dense, Diagonal, Householder, Layer, Level
+from lrnn_theory.exclusion import ExclusionTail
 from lrnn_theory.lrnn import Reads
+from lrnn_theory.tail import Tail
 from lrnn_theory.transition import Transition
 
 
@@ -134,6 +136,9 @@ NATIVE = ["float64", "float32", "bfloat16", "float16:once", "float8_e4m3", "fixe
 def same_bits(x: Any, y: Any) -> bool:
     """Whether two arrays or tensors are the same, zeros' signs and NaNs included."""
     x, y = np.asarray(x), np.asarray(y)
+    if x.dtype == object:
+        pairs = zip(x.ravel(), y.ravel(), strict=True)
+        return x.shape == y.shape and all(type(a) is type(b) and a == b for a, b in pairs)
     return x.dtype == y.dtype and x.tobytes() == y.tobytes()
 
 
@@ -155,6 +160,39 @@ def chains(draw: st.DrawFn) -> LRNN:
     assume(head)
     finals = int(head[-1].next.max()) + 1
     return replace(lrnn, heads=(head,), combine=(), output=np.arange(finals) % 2)
+
+
+@st.composite
+def with_tails(draw: st.DrawFn) -> LRNN:
+    """Mealy and Moore networks of one head, or no layer, and a tail that need not be right."""
+    lrnn = draw(networks())
+    head = lrnn.heads[0]
+    classes = int(lrnn.letter_class.max()) + 1
+    finals = int(head[-1].next.max()) + 1 if head else classes
+    n_states = draw(st.integers(1, 7))
+    delta = draw(_indices(n_states, classes, n_states))
+    largest = draw(st.integers(1, n_states))
+    exclusion = ExclusionTail.below(delta, largest)
+    blocks = st.sets(st.integers(0, n_states - 1), min_size=1, max_size=largest)
+    contexts = []
+    for _ in range(finals):
+        before, letter = draw(blocks), draw(st.integers(0, classes - 1))
+        after = {int(delta[letter, q]) for q in before}
+        more = draw(st.integers(0, largest - len(after)))
+        after |= set(draw(st.permutations(range(n_states)))[:more])
+        contexts.append((sum(1 << q for q in before), letter, sum(1 << q for q in after)))
+    mealy = draw(st.booleans())
+    initial = [draw(st.integers(0, size - 1)) for size in exclusion.sizes]
+    response = draw(_indices(2, *((classes, n_states) if mealy else (n_states,))))
+    return replace(
+        lrnn,
+        heads=(head,),
+        combine=(),
+        output=np.zeros(0, np.int32),
+        kind="mealy" if mealy else "moore",
+        empty_output=-1 if mealy else 0,
+        tail=Tail(exclusion, tuple(contexts), tuple(initial), response),
+    )
 
 
 @st.composite

@@ -6,13 +6,26 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 import torch
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from networks import NATIVE, chains, counter, random_words, same_bits, signed, weighing
+from mutants import machine
+from networks import (
+    NATIVE,
+    chains,
+    counter,
+    networks,
+    random_words,
+    same_bits,
+    signed,
+    weighing,
+    with_tails,
+)
 
 from constructions import compile_dfa
+from constructions.regular_language import wire
 from lrnn_theory import Dense, dispatch, languages, scan
 from lrnn_theory.arithmetic import Arithmetic
+from lrnn_theory.cascade import Budget, decompose
 from lrnn_theory.compiled.packed import PackedChain
 from lrnn_theory.compiled.scan import CompiledScan
 from lrnn_theory.packing import hash_table, pack
@@ -34,6 +47,9 @@ def assert_same(lrnn, tokens, arithmetic, lengths=None, initial=None, backend="c
         assert torch.equal(found[0], wanted[0])
         assert torch.equal(found[1].output, wanted[1].output)
         assert all(map(same_bits, found[1].hidden, wanted[1].hidden))
+        assert len(found[1].hidden) == len(wanted[1].hidden)
+        for level, *read in zip(lrnn.levels, found[1].shifted, wanted[1].shifted, strict=True):
+            assert level.reads != "shifted" or same_bits(*read)
     return found[1]
 
 
@@ -45,7 +61,44 @@ def test_chains_that_round(lrnn, arithmetic, seed):
         assert_same(lrnn, tokens, arithmetic, initial=state)
 
 
-@given(chains(), arithmetics(), st.integers(0, 2**32))
+@given(networks(), st.sampled_from(NATIVE), st.integers(0, 2**32))
+def test_heads_side_by_side_and_levels_that_read_shifted(lrnn, arithmetic, seed):
+    tokens, lengths = random_words(lrnn, seed)
+    with (
+        patch("lrnn_theory.compiled.chain._TIME", 8),
+        patch("lrnn_theory.compiled.heads._TIME", 11),
+    ):
+        state = assert_same(lrnn, tokens, arithmetic, lengths)
+        assert_same(lrnn, tokens, arithmetic, initial=state)
+
+
+@given(with_tails(), st.sampled_from([*NATIVE, "float16:each+factored"]), st.integers(0, 2**32))
+def test_any_tail(lrnn, arithmetic, seed):
+    """Also one that misplaces its states."""
+    tokens, lengths = random_words(lrnn, seed)
+    with patch("lrnn_theory.compiled.heads._TIME", 11):
+        state = assert_same(lrnn, tokens, arithmetic, lengths)
+        assert_same(lrnn, tokens, arithmetic, initial=state)
+
+
+@settings(max_examples=30)
+@given(automata(), st.sampled_from([0, 5, 20]), st.sampled_from(["exact", "fixed70.30", "tf32"]),
+       st.booleans(), st.integers(0, 99))  # fmt: skip
+def test_cascades_with_tails_and_shifts_are_compiled(
+    automaton, contexts, arithmetic, shifted, seed
+):
+    core = automaton.minimize()
+    lrnn = wire(decompose(core, budget=Budget(contexts=contexts)), shifted=shifted)
+    lrnn = replace(lrnn, letters=core.letters)
+    tokens, lengths = random_words(lrnn, seed, batch=5)
+    state = assert_same(lrnn, tokens, arithmetic, lengths)
+    assert_same(lrnn, tokens, arithmetic, initial=state)
+    found = scan(lrnn, tokens, arithmetic, backend="compiled")
+    symbols = np.array(core.output_symbols)[core.transduce(tokens)]
+    assert (np.array(lrnn.output_symbols)[found] == symbols).all()
+
+
+@given(networks(), arithmetics(), st.integers(0, 2**32))
 def test_any_arithmetic_is_run_or_refused(lrnn, arithmetic, seed):
     tokens, lengths = random_words(lrnn, seed, batch=3, time=10)
     try:
@@ -84,7 +137,9 @@ def _integral(lrnn):
     return True
 
 
-@pytest.mark.parametrize("name", ["s5", "iso_datetime", "quoted_string", "flip_flop", "mod_60"])
+@pytest.mark.parametrize(
+    "name", ["s5", "iso_datetime", "quoted_string", "flip_flop", "mod_60", "tcp_server"]
+)
 @pytest.mark.parametrize("arithmetic", ["float32", "bfloat16@chunk:64", "float16@tree"])
 def test_named_machines(name, arithmetic):
     automaton = languages.BESTIARY[name]()
@@ -201,6 +256,36 @@ def test_all_nans_of_a_compiled_state_are_one():
         assert same_bits(hidden, np.full_like(hidden, np.nan))
 
 
+@pytest.mark.parametrize("arithmetic", ["fixed70.30", "float64:once", "exact", "float32"])
+def test_a_packed_state_is_of_the_type_of_the_reference(arithmetic):
+    lrnn = compile_dfa("(0|10*1)*")
+    assert_same(lrnn, [[1, 0], [1, 1]], arithmetic)
+
+
+@pytest.mark.parametrize("change", [lambda h: 2 * h, lambda h: 0 * h, lambda h: 0 * h + 1])
+def test_a_state_that_is_none_of_a_tail(change):
+    lrnn = machine("ends in abb, tail").lrnn
+    _, state = scan(lrnn, [[1]], return_state=True, backend="reference")
+    hidden = (*state.hidden[:-1], change(state.hidden[-1]))
+    scan(lrnn, [[0]], initial=state, backend="compiled")
+    with pytest.raises(ValueError, match="never in"):
+        scan(lrnn, [[0]], initial=replace(state, hidden=hidden), backend="compiled")
+
+
+def test_a_coordinate_that_is_none():
+    lrnn = compile_dfa("(a|b)*abb", "input_shift")
+    _, state = scan(lrnn, [[1]], return_state=True, backend="reference")
+    strange = replace(state, shifted=tuple(x + 100 for x in state.shifted))
+    with pytest.raises(ValueError, match="does not have"):
+        scan(lrnn, [[0]], initial=strange, backend="compiled")
+
+
+def test_a_tail_in_a_format_without_one_is_left_to_the_reference():
+    lrnn = machine("random 12, Mealy, tail").lrnn
+    with pytest.raises(ValueError, match="0 and 1"):
+        scan(lrnn, [[0]], "fixed8.7", backend="compiled")
+
+
 def test_a_state_between_two_integers_is_none_of_a_packed_layer():
     lrnn = compile_dfa("(0|10*1)*")
     _, state = scan(lrnn, [[1]], return_state=True, backend="reference")
@@ -219,13 +304,9 @@ def test_what_compiled_code_does_not_run_is_refused(arithmetic, match):
         scan(lrnn, [[0]], arithmetic, backend="compiled")
 
 
-def test_only_chains_are_compiled():
-    lrnn = compile_dfa("(0|10*1)*")
-    pair = replace(lrnn, heads=lrnn.heads * 2, combine=(np.zeros((2, 2), int),))
-    with pytest.raises(ValueError, match="parallel heads"):
-        scan(pair, [[0]], backend="compiled")
+def test_a_backend_is_one_of_three():
     with pytest.raises(ValueError, match="backend"):
-        scan(lrnn, [[0]], backend="gpu")
+        scan(compile_dfa("(0|10*1)*"), [[0]], backend="gpu")
 
 
 def test_an_action_that_no_letter_takes_leads_nowhere():

@@ -23,6 +23,15 @@ from lrnn_theory.verification.extraction import extract
 LARGE = {"random_50", "tcp_server", "dtls_server"}
 """Cascades of 21 layers and more, with millions of configurations."""
 
+FORMATS = [
+    "exact", "float64", "float32", "tf32", "bfloat16", "float16", "float8_e5m2", "float8_e4m3",
+    "fixed8.4",
+]  # fmt: skip
+SMALL = [
+    "parity", "flip_flop", "mod_5", "mod_4_of_a", "tomita_2", "tomita_7", "contains_aabaa",
+    "dyck_3_of_two_kinds", "s3", "d4", "t3", "random_10", "quoted_string", "tcp",
+]  # fmt: skip
+
 ARITHMETICS = ["exact", "float32", "bfloat16", "float16"]
 
 
@@ -42,6 +51,32 @@ def assert_same(found: Automaton, wanted: Automaton) -> None:
 def test_a_named_machine_comes_back(name: str) -> None:
     m = languages.BESTIARY[name]()
     assert_same(extract(compile_dfa(m), "bfloat16"), m.minimize())
+
+
+def comes_back(name: str, arithmetic: str) -> None:
+    """What is proved is extracted; what is refuted differs first where it is."""
+    m = languages.BESTIARY[name]()
+    lrnn, minimal = compile_dfa(m), m.minimize()
+    verdict = verify(lrnn, minimal, arithmetic)
+    found = extract(lrnn, arithmetic)
+    if isinstance(verdict, Proved):
+        assert_same(found, minimal)
+    else:
+        assert isinstance(verdict, Refuted)
+        assert len(minimal.difference(found) or ()) == len(verdict.word)
+
+
+@pytest.mark.parametrize("arithmetic", FORMATS)
+@pytest.mark.parametrize("name", SMALL)
+def test_a_small_machine_comes_back_in_every_format(name: str, arithmetic: str) -> None:
+    comes_back(name, arithmetic)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("arithmetic", FORMATS)
+@pytest.mark.parametrize("name", languages.BESTIARY)
+def test_every_machine_comes_back_in_every_format(name: str, arithmetic: str) -> None:
+    comes_back(name, arithmetic)
 
 
 @given(automata(max_states=6, max_letters=3), st.sampled_from(ARITHMETICS), st.booleans())

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lrnn_theory.arithmetic import Arithmetic
-from lrnn_theory.verification.equivalence import holds_register_layers, power
+from lrnn_theory.exactness import holds_register_layers
+from lrnn_theory.verification.equivalence import power
 from lrnn_theory.verification.verdict import Runs
 
 

@@ -12,7 +12,7 @@ from lrnn_theory.arithmetic import Arithmetic
 from lrnn_theory.compiled import engine
 from lrnn_theory.compiled.layer import CompiledLayer
 from lrnn_theory.lrnn import LRNN
-from lrnn_theory.packing import follow_table
+from lrnn_theory.packing import coordinates_read, follow_table
 from lrnn_theory.scanning import UnsupportedError
 from lrnn_theory.scanning.kernels import runs_natively
 from lrnn_theory.transition import Dense
@@ -25,9 +25,12 @@ class FloatChain:
     """One chain of layers in an arithmetic that doubles emulate.
 
     Args:
-        lrnn: the network.
+        lrnn: a network of one head of some levels, without a tail.
         arithmetic: where it runs.
         reason: why it is not packed, for the message.
+
+    Attributes:
+        arrays: how many arrays hold the states of a batch.
 
     Raises:
         UnsupportedError: if the network or the arithmetic is not supported.
@@ -35,41 +38,48 @@ class FloatChain:
 
     def __init__(self, lrnn: LRNN, arithmetic: Arithmetic, reason: str) -> None:
         levels = lrnn.levels
-        if (
-            len(lrnn.heads) > 1
-            or lrnn.tail
-            or not levels
-            or any(v.reads == "shifted" for v in levels)
-        ):
-            raise UnsupportedError(reason)
+        if arithmetic.factored and any(isinstance(v.layer.transition, Dense) for v in levels):
+            raise UnsupportedError("a dense layer in a factored arithmetic")
         if not (
             CompiledLayer.supports(arithmetic)
             and all(runs_natively(v.layer, arithmetic) for v in levels)
         ):
             raise UnsupportedError(f"{reason}, and compiled code does not emulate it")
-        if arithmetic.factored and any(isinstance(v.layer.transition, Dense) for v in levels):
-            raise UnsupportedError("a dense layer in a factored arithmetic")
         self._layers = [CompiledLayer(v.layer, arithmetic) for v in levels]
+        self.arrays = 2 * len(levels)
         after = [v.next for v in levels]
         after[-1] = lrnn.output[after[-1]]
-        self._follow = [follow_table(v, x) for v, x in zip(levels, after, strict=True)]
-        self._action = [v.action.astype(np.int64) for v in levels]
-        self._action[0] = self._action[0][lrnn.letter_class]
-        self._follow[0] = self._follow[0][lrnn.letter_class]
+        tables: list[tuple[Any, Any, Any]] = [
+            (
+                v.action.astype(np.int64),
+                coordinates_read(v)[v.action] if v.reads == "shifted" else follow_table(v, x),
+                x if v.reads == "shifted" else x[:, :0],
+            )
+            for v, x in zip(levels, after, strict=True)
+        ]
+        action, follow, below = (x[lrnn.letter_class] for x in tables[0])
+        self._tables = [(action, follow, below), *tables[1:]]
 
-    def enter(self, hidden: Sequence[Any]) -> list[NDArray[Any]]:
-        """The states of a batch, (batch, n * d) for every level, to be changed in place."""
-        return [
+    def enter(self, hidden: Sequence[Any], shifted: Sequence[Any]) -> list[NDArray[Any]]:
+        """The states of a batch, (batch, n * d) for every level, to be changed in place.
+
+        After them, for every level, the coordinates that it read last, (batch,).
+        """
+        pairs = zip(self._layers, hidden, strict=True)
+        states = [
             np.asarray(h).astype(v.program.b.dtype).reshape(-1, v.program.b.shape[1])
-            for v, h in zip(self._layers, hidden, strict=True)
+            for v, h in pairs
         ]
+        return states + [np.asarray(x).copy() for x in shifted]
 
-    def leave(self, state: list[NDArray[Any]]) -> list[NDArray[Any]]:
-        """The states of every level, (batch, n, d); all NaNs are one."""
-        return [
+    def leave(self, state: list[NDArray[Any]]) -> tuple[list[Any], list[Any]]:
+        """The states of every level, (batch, n, d), and the coordinates; all NaNs are one."""
+        depth = len(self._layers)
+        hidden = [
             np.where(np.isnan(h), np.nan, h).astype(h.dtype).reshape(-1, *v.shape)
-            for v, h in zip(self._layers, state, strict=True)
+            for v, h in zip(self._layers, state[:depth], strict=True)
         ]
+        return hidden, state[depth:]
 
     def read(
         self,
@@ -86,17 +96,18 @@ class FloatChain:
             contexts = letters[:, first : first + _TIME].astype(np.int32)
             left = (lengths - first).clip(0, contexts.shape[1])
             for i, worker in enumerate(workers):
-                silent = every is None and i == len(workers) - 1
-                engine.read_level(*worker, state[i], contexts, left, silent)
+                silent = every is None and i == len(workers) - 1 and not worker[4].size
+                memory = state[len(workers) + i]
+                engine.read_level(*worker, state[i], memory, contexts, left, silent)
             some = left > 0
             output[some] = contexts[rows[some], left[some] - 1]
             if every is not None:
                 within = np.arange(contexts.shape[1]) < left[:, None]
                 every[:, first : first + _TIME][within] = contexts[within]
 
-    def _worker(self, i: int) -> tuple[Any, Any, Any, Any, Any]:
+    def _worker(self, i: int) -> tuple[Any, Any, Any, Any, Any, Any]:
         """What a thread needs of a level, with room of its own."""
-        layer, readout = self._layers[i], self._follow[i].shape[1]
+        layer, (action, follow, below) = self._layers[i], self._tables[i]
         program = layer.program._replace(
             scratch=layer.program.scratch.copy(), partials=layer.program.partials.copy()
         )
@@ -105,5 +116,5 @@ class FloatChain:
             rivals=layer.reader.rivals.copy(),
             radii=layer.reader.radii.copy(),
         )
-        guess = np.zeros((len(program.b), readout), np.int64)
-        return program, reader, self._action[i], self._follow[i], guess
+        guess = np.zeros((len(program.b), follow.shape[1]), np.int64)
+        return program, reader, action, follow, below, guess

@@ -460,8 +460,10 @@ def read_level(
     reader: Any,
     action: Any,
     follow: Any,
+    below: Any,
     guess: Any,
     state: Any,
+    memory: Any,
     contexts: Any,
     lengths: Any,
     silent: bool,
@@ -469,7 +471,8 @@ def read_level(
     """Read words of contexts, and put in the place of each the one that it leads to below.
 
     `guess` holds the codeword last seen after an action on one.  A silent level does so at the end
-    of each word only.
+    of each word only.  If `below` is not empty, the level reads "shifted": `follow` has the
+    coordinates read, `memory` the last ones, and `below` what these lead to.
     """
     for k in range(len(contexts)):
         h, last, codeword = state[k], lengths[k] - 1, 0
@@ -482,6 +485,10 @@ def read_level(
                 guess[a, codeword] = found
                 codeword = found
                 contexts[k, t] = follow[c, found]
+                if below.size:
+                    read = contexts[k, t]
+                    contexts[k, t] = below[c, memory[k]]
+                    memory[k] = read
 
 
 @_entry

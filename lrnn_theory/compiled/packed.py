@@ -18,75 +18,91 @@ _AT_ONCE = 64
 """Words that a thread reads side by side in a cascade."""
 SPECIALISED = 12
 """Largest number of entries of a layer for which a loop of its own is compiled."""
+_LARGEST = 1 << 18
+"""Entries of the largest table of what follows on contexts and states: it stays in the cache."""
 
 
 class Tables(NamedTuple):
-    """What the loops read; the last four are those of `lrnn_theory.packing.ChainTables`.
+    """What the loops read; the last six are those of `lrnn_theory.packing.ChainTables`.
 
     Attributes:
-        sizes: (levels, 3), n, and where and how long the rows of `follow` are.
+        sizes: (levels, 5), n, and where and how long the rows of `follow` and of `below` are.
+        shifted: (levels,), whether a level passes on what it read one letter before.
         ones: (levels,), 1 if one entry of a state is read, which is 1; 2 if some are; else 0.
         words: (levels, 5), the support, the hash's multiplier and shift, the width and the mask of
             an entry.
-        constant, column, columns, follow: of contexts numbered through all levels.
+        constant, column, columns, follow, row, below: of contexts numbered through all levels.
     """
 
     sizes: NDArray[np.int64]
+    shifted: NDArray[np.bool_]
     ones: NDArray[np.int64]
     words: NDArray[np.uint64]
     constant: NDArray[np.uint64]
     column: NDArray[np.int64]
     columns: NDArray[np.uint64]
     follow: NDArray[np.int32]
+    row: NDArray[np.int64]
+    below: NDArray[np.int32]
 
 
 class PackedChain:
-    """A packed network in compiled code."""
+    """A packed network in compiled code.
+
+    Attributes:
+        levels: its levels.
+        arrays: how many arrays hold the states of a batch.
+    """
+
+    arrays = 2
 
     def __init__(self, packed: Packed) -> None:
         self.levels = packed.levels
         self._tables = tables_of(packed.levels)
         first = packed.levels[0]
-        alone = len(packed.levels) == 1 and first.n <= SPECIALISED
+        alone = len(packed.levels) == 1 and first.n <= SPECIALISED and not self._tables.sizes[0, 4]
         self._read_last = single(first.n, first.width) if alone else read
 
-    def enter(self, hidden: Sequence[Any]) -> list[NDArray[np.uint64]]:
-        """The states of a batch as words, (batch, levels).
+    def enter(self, hidden: Sequence[Any], shifted: Sequence[Any]) -> list[NDArray[Any]]:
+        """The states of a batch as words, and the coordinates read last, (batch, levels) each.
 
         Raises:
             UnsupportedError: if the network is never in such a state.
         """
         pairs = zip(self.levels, hidden, strict=True)
         words = [level.pack(np.asarray(h)[:, :, 0]) for level, h in pairs]
-        return [np.stack(words, axis=1).astype(np.uint64)]
+        read = [np.asarray(x) for x in shifted]
+        return [np.stack(words, axis=1).astype(np.uint64), np.stack(read, axis=1)]
 
-    def leave(self, state: list[NDArray[np.uint64]]) -> list[NDArray[np.int64]]:
-        """The states of every level, (batch, n, 1)."""
-        columns = state[0].T
-        return [v.unpack(x)[:, :, None] for v, x in zip(self.levels, columns, strict=True)]
+    def leave(self, state: list[NDArray[Any]]) -> tuple[list[Any], list[Any]]:
+        """The states of every level, (batch, n, 1), and the coordinates, (batch,)."""
+        pairs = zip(self.levels, state[0].T, strict=True)
+        return [level.unpack(x)[:, :, None] for level, x in pairs], list(state[1].T)
 
     def read(
         self,
         letters: NDArray[Any],
         lengths: NDArray[np.int64],
-        state: list[NDArray[np.uint64]],
+        state: list[NDArray[Any]],
         output: NDArray[np.int64],
         every: NDArray[np.int64] | None,
     ) -> None:
         """Read words, (batch, time), of these lengths; states and outputs are taken on."""
-        room = np.empty(_AT_ONCE, np.int64)
+        room, (words, memory) = np.empty(_AT_ONCE, np.int64), state
         if every is None:
             nowhere = np.empty((0, 0), np.int64)
-            self._read_last(self._tables, letters, lengths, state[0], output, nowhere, room)
+            self._read_last(self._tables, letters, lengths, words, memory, output, nowhere, room)
         else:
-            read(self._tables, letters, lengths, state[0], output, every, room)
+            read(self._tables, letters, lengths, words, memory, output, every, room)
 
 
 def tables_of(levels: tuple[PackedLevel, ...]) -> Tables:
     """The tables of a chain of levels."""
-    chain = chain_tables(levels)
+    chain = chain_tables(levels, largest=_LARGEST)
+    places = zip(levels, chain.hashes, chain.splits, strict=True)
     return Tables(
-        np.array([[x.n, *h[2:]] for x, h in zip(levels, chain.hashes, strict=True)]),
+        np.array([[x.n, *h[2:], *split] for x, h, split in places]),
+        np.array([x.shifted for x in levels]),
         np.array([1 if x.ones == x.least == 1 else 2 * (x.ones > 0) for x in levels]),
         np.array(
             [
@@ -99,6 +115,8 @@ def tables_of(levels: tuple[PackedLevel, ...]) -> Tables:
         chain.column,
         chain.columns.astype(np.uint64),
         chain.follow,
+        chain.row,
+        chain.below,
     )
 
 
@@ -116,7 +134,7 @@ _trailing_zeros: Any = intrinsic(_count_trailing_zeros)
 
 
 @njit(**_OPTIONS)
-def read(tables, letters, lengths, state, output, every, context):
+def read(tables, letters, lengths, state, memory, output, every, context):
     """Read words through a chain of levels, some side by side; `context` has room for theirs."""
     depth = len(tables.sizes)
     for first in range(0, len(letters), len(context)):
@@ -133,7 +151,8 @@ def read(tables, letters, lengths, state, output, every, context):
                 n, row, size = tables.sizes[i, 0], tables.sizes[i, 1], tables.sizes[i, 2]
                 support, width, mask = tables.words[i, 0], tables.words[i, 3], tables.words[i, 4]
                 multiplier, shift = tables.words[i, 1], tables.words[i, 2]
-                ones = tables.ones[i]
+                first_below, split = tables.sizes[i, 3], tables.sizes[i, 4]
+                ones, shifted = tables.ones[i], tables.shifted[i]
                 for k in range(count):
                     if some and t >= lengths[first + k]:
                         continue
@@ -152,8 +171,14 @@ def read(tables, letters, lengths, state, output, every, context):
                             new += (h & mask) * tables.columns[column + j]
                             h >>= width
                     state[first + k, i] = new
-                    place = row + c * size + np.int64((new * multiplier) >> shift)
-                    context[k] = tables.follow[place]
+                    place = np.int64((new * multiplier) >> shift)
+                    if not split:
+                        context[k] = tables.follow[row + c * size + place]
+                        continue
+                    read = passed = np.int64(tables.follow[tables.row[c] + place])
+                    if shifted:
+                        passed, memory[first + k, i] = memory[first + k, i], read
+                    context[k] = tables.below[first_below + c * split + passed]
             for k in range(count):
                 if not (some and t >= lengths[first + k]):
                     output[first + k] = context[k]
@@ -175,7 +200,7 @@ def single(n: int, width: int) -> Any:
         return new
 
     @njit(**_OPTIONS)
-    def read_last(tables, letters, lengths, state, output, every, context):  # noqa: ARG001
+    def read_last(tables, letters, lengths, state, memory, output, every, context):  # noqa: ARG001
         for first in range(0, len(letters), 4):
             last = min(first + 4, len(letters))
             together = 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -13,11 +13,10 @@ import torch
 from numpy.typing import NDArray
 
 from lrnn_theory.arithmetic import Arithmetic
-from lrnn_theory.compiled.chain import FloatChain
+from lrnn_theory.compiled.heads import Heads, chain_of
 from lrnn_theory.compiled.packed import SPECIALISED, PackedChain
 from lrnn_theory.compiled.stretches import SHORTEST, Stretches
-from lrnn_theory.lrnn import LRNN
-from lrnn_theory.packing import Packed, pack
+from lrnn_theory.lrnn import LRNN, Level
 from lrnn_theory.scanning import (
     Machine,
     Outputs,
@@ -25,6 +24,7 @@ from lrnn_theory.scanning import (
     UnsupportedError,
     packed_bits,
 )
+from lrnn_theory.scanning.rational import fractions
 
 Array = NDArray[Any]
 _AT_ONCE = 4
@@ -41,13 +41,9 @@ class CompiledScan:
     """
 
     def __init__(self, lrnn: LRNN, arithmetic: Arithmetic) -> None:
-        self.stretches: Stretches | None = None
-        try:
-            packed = pack(lrnn, arithmetic)
-            self.chain: Any = PackedChain(packed)
-            self.stretches = _stretches(packed)
-        except UnsupportedError as reason:
-            self.chain = FloatChain(lrnn, arithmetic, str(reason))
+        chain = len(lrnn.heads) == 1 and lrnn.levels and lrnn.tail is None
+        self.chain: Any = (chain_of if chain else Heads)(lrnn, arithmetic)
+        self.stretches = _stretches(self.chain) if isinstance(self.chain, PackedChain) else None
         self.machine = Machine(lrnn, replace(arithmetic, order="sequential", chunk=0))
 
     def checks(self, tokens: torch.Tensor, lengths: torch.Tensor | None) -> bool:  # noqa: ARG002
@@ -66,7 +62,7 @@ class CompiledScan:
         letters, every = tokens.numpy(), outputs != "last"
         ends = np.full(len(letters), letters.shape[1]) if lengths is None else lengths.numpy()
         start = initial or self.machine.start(len(letters))
-        state = self.chain.enter(start.hidden)
+        state = self.chain.enter(start.hidden, _valid(start.shifted, self.machine.lrnn.levels))
         if lengths is None and not every and self.stretches is not None:
             letters = self._through_stretches(self.stretches, letters, state[0])
             ends = np.full(len(letters), letters.shape[1])
@@ -84,11 +80,12 @@ class CompiledScan:
             found = packed_bits(found)
         if not keep:
             return found, None
-        hidden = [
-            torch.from_numpy(x).to(like.dtype) if isinstance(like, torch.Tensor) else x
-            for x, like in zip(self.chain.leave(state), start.hidden, strict=True)
-        ]
-        return found, ScanState(tuple(hidden), start.shifted, torch.from_numpy(output.copy()))
+        hidden, shifted = self.chain.leave(state)
+        return found, ScanState(
+            tuple(map(_like, hidden, start.hidden)),
+            tuple(map(_like, shifted, start.shifted)),
+            torch.from_numpy(output.copy()),
+        )
 
     def _through_stretches(
         self, stretches: Stretches, letters: Array, state: NDArray[np.uint64]
@@ -103,8 +100,23 @@ class CompiledScan:
         return letters[:, count * length :]
 
 
-def _stretches(packed: Packed) -> Stretches | None:
-    first, *others = packed.levels
+def _valid(shifted: Sequence[Any], levels: Sequence[Level]) -> Sequence[Any]:
+    """Coordinates read last, if the levels have such."""
+    for x, level in zip(shifted, levels, strict=True):
+        if len(x) and not 0 <= int(x.min()) <= int(x.max()) < level.layer.size:
+            raise UnsupportedError("a coordinate that the layer does not have")
+    return shifted
+
+
+def _like(x: Array, other: Any) -> Any:
+    """The same numbers as the plain scan holds them."""
+    if isinstance(other, torch.Tensor):
+        return torch.from_numpy(np.ascontiguousarray(x)).to(other.dtype)
+    return fractions(x) if other.dtype == object else x
+
+
+def _stretches(chain: PackedChain) -> Stretches | None:
+    first, *others = chain.levels
     if others or first.n > SPECIALISED:
         return None
     try:

@@ -53,9 +53,8 @@ class Stretches:
         unread, nowhere = np.zeros(len(rows), np.int64), np.empty((0, 0), np.int64)
 
         def read(part: slice) -> None:
-            self._read(
-                self._tables, rows[part], lengths[part], names[part], unread[part], nowhere, unread
-            )
+            words = rows[part], lengths[part], names[part]
+            self._read(self._tables, *words, nowhere, unread[part], nowhere, unread)
 
         in_threads(read, rows)
         moves = self._names.unpack(names[:, 0]).reshape(batch, count, -1)

@@ -154,9 +154,9 @@ class FastScan(Protocol):
             keep: whether to return the state.
 
         Returns:
-            The outputs, as `read` returns them, and the state, as of the sequential order.  Its
-            coordinates are not taken on: only levels that read "shifted", which no fast scan
-            knows, look at them.
+            The outputs, as `read` returns them, and the state, as of the sequential order.
+            Coordinates are taken on of levels that read "shifted" only: nothing looks at those of
+            the others.
 
         Raises:
             UnsupportedError: if the network cannot be in the initial state, words are too long, or

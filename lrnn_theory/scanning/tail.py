@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +22,6 @@ class TailRunner:
     def __init__(self, tail: Tail, machine: Machine) -> None:
         self._machine = machine
         self._tail = tail
-        self._tables = TailTables(tail)
         depth = len(tail.sizes)
         identity = [np.arange(size)[None] for size in tail.sizes]
         layers = [register_layer(m, p) for m, p in zip(identity, tail.initial, strict=True)]
@@ -31,6 +31,11 @@ class TailRunner:
         self._known = [0] * depth
         self._next = [machine.table(np.zeros((0, size))) for size in tail.sizes]
         self._action = [machine.table(np.zeros(0)) for _ in range(depth)]
+
+    @cached_property
+    def _tables(self) -> TailTables:
+        """Made when it is first needed: all contexts of the first level take a while."""
+        return TailTables(self._tail)
 
     def start(self, batch: int) -> tuple[Any, ...]:
         """The initial states of the tail's layers."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from lrnn_theory.arithmetic import Arithmetic
 from lrnn_theory.automaton import Automaton, shown
 from lrnn_theory.compiled import Follower
-from lrnn_theory.exactness import computes_exactly
+from lrnn_theory.exactness import computes_exactly, holds_register_layers
 from lrnn_theory.lrnn import LRNN
 from lrnn_theory.verification.certificate import certify
 from lrnn_theory.verification.closure import Budget, Closed, Confused, Wrong, close
@@ -244,13 +244,6 @@ class Question:
     def names(self, word: tuple[int, ...]) -> tuple[str, ...]:
         """Letters of the target as letters of the LRNN."""
         return tuple(self.lrnn.letters[self.representative[a]] for a in word)
-
-
-def holds_register_layers(arithmetic: Arithmetic) -> bool:
-    """Whether layers that permute or reset one-hot vectors are computed exactly."""
-    used = (-1, 0, 1) if arithmetic.factored else (0, 1)
-    formats = [form for form in (arithmetic.format, arithmetic.inner) if form]
-    return all(form.round(x) == x for form in formats for x in used)
 
 
 def power(row: NDArray[np.int32], state: int, times: int) -> int:

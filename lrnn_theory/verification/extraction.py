@@ -58,7 +58,7 @@ def extract(
     try:
         after, output = _close(lrnn, classes, arithmetic, few, device)
     except ValueError:
-        if len(lrnn.levels) > 1 and (machine := learn(lrnn, arithmetic, budget)):
+        if len(lrnn.widths) > 1 and (machine := learn(lrnn, arithmetic, budget)):
             return machine
         after, output = _close(lrnn, classes, arithmetic, budget, device)
     if lrnn.kind != "mealy":

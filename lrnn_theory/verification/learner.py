@@ -3,6 +3,10 @@
 Angluin's observation table with the counterexample analysis of Rivest and Schapire (Information and
 Computation 103, 1993).  Questions are asked in batches, of the scan.  A hypothesis is attacked with
 random words and then put to `verify`, so that what is returned is proved.
+
+Most letters of a protocol lead to one sink, so that words of random letters tell little.  Half of
+the words draw the next *state* of the hypothesis at random instead, of all that some letter leads
+to: they stay where states differ.
 """
 
 from __future__ import annotations
@@ -12,6 +16,7 @@ from collections.abc import Sequence
 from itertools import product
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lrnn_theory.arithmetic import Arithmetic
 from lrnn_theory.automaton import Automaton
@@ -23,11 +28,14 @@ from lrnn_theory.verification.verdict import Proved, Refuted
 
 MAX_STATES = 5_000
 """Largest automaton that is learnt."""
-_ATTACKS = 1_000
+_ATTACKS = 10_000
 """Random words that a hypothesis must survive before it is put to `verify`."""
-_FEW_LETTERS = 20
-_LAST_ATTACKS = 30_000
+_LAST_ATTACKS = 200_000
 """Random words that are tried where `verify` is undecided."""
+_FIRST = 1_000
+"""Random words that are tried at first; then four times as many."""
+_SHARE = 20_000
+"""Random words that are tried at once."""
 _BATCH = 200_000
 """Letters scanned at once, padding included."""
 
@@ -66,9 +74,7 @@ class _Table:
         self.letters: list[int] = first.tolist()
         self.mealy = lrnn.kind == "mealy"
         self.access: list[Word] = [()]
-        # Pairs of letters tell states apart that random words would take long to.
-        pairs = list(product(self.letters, repeat=2)) if len(self.letters) <= _FEW_LETTERS else []
-        self.suffixes: list[Word] = [*([] if self.mealy else [()]), *product(self.letters), *pairs]
+        self.suffixes: list[Word] = [*([] if self.mealy else [()]), *product(self.letters)]
         self.known: dict[Word, int] = {(): lrnn.empty_output}
         self.rng = np.random.default_rng(0)
 
@@ -127,24 +133,42 @@ class _Table:
 
     def attack(self, machine: Automaton, count: int = _ATTACKS) -> Word | None:
         """A word on which LRNN and hypothesis differ, among random ones that visit every state."""
-        length = 8 + 2 * int(np.log2(len(self.access) + 1))
-        starts = self.rng.integers(len(self.access), size=count)
-        words = [
-            (*self.access[i], *self.rng.choice(self.letters, size=length).tolist()) for i in starts
-        ]
-        for at in range(0, len(words), 1000):
-            part = words[at : at + 1000]
-            lengths = np.array([len(w) for w in part])
-            tokens = np.zeros((len(part), lengths.max()), np.int64)
-            for row, w in zip(tokens, part, strict=True):
-                row[: len(w)] = w
+        part = _FIRST
+        while count > 0:
+            part = min(part, count, _SHARE)
+            tokens, lengths = self._walks(part)
             said = scan(self.lrnn, tokens, self.arithmetic, lengths=lengths).numpy()
             within = np.arange(tokens.shape[1]) < lengths[:, None]
             wrong = np.argwhere((said != machine.transduce(tokens)) & within)
             if len(wrong):
                 i, t = wrong[wrong[:, 1].argmin()].tolist()
-                return part[i][: t + 1]
+                return tuple(tokens[i, : t + 1].tolist())
+            count, part = count - part, 4 * part
         return None
+
+    def _walks(self, count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Words from states of the hypothesis, (count, time), and their lengths.
+
+        After an access word and any letter, half of them take letters at random, and half take
+        letters to states at random.
+        """
+        delta = np.array([self.delta[a] for a in self.letters])
+        steps = 8 + 2 * int(np.log2(len(self.access) + 1))
+        chances = 1 / (delta[:, None] == delta).sum(axis=1)  # every state that follows has one
+        edges = np.cumsum(chances / chances.sum(axis=0), axis=0).T[:, :-1]
+        state = self.rng.integers(len(self.access), size=count)
+        starts = np.array([len(w) for w in self.access])[state]
+        tokens = np.zeros((count, starts.max() + steps), np.int64)
+        for row, q in zip(tokens, state.tolist(), strict=True):
+            row[: len(self.access[q])] = self.access[q]
+        rows = np.arange(count)
+        for t in range(steps):
+            letter = (edges[state] < self.rng.random((count, 1))).sum(axis=1)
+            blind = (rows % 2 == 0) | (t == 0)
+            letter[blind] = self.rng.integers(len(self.letters), size=blind.sum())
+            tokens[rows, starts + t] = np.array(self.letters)[letter]
+            state = delta[letter, state]
+        return tokens, starts + steps
 
     def analyse(self, word: Word) -> None:
         """Add a suffix of a wrongly answered word that tells two words of one state apart."""
