@@ -110,7 +110,7 @@ def test_table_of_a_machine_past_the_bounds():
 
 def test_one_state():
     profile = analyze("a*")
-    assert profile.largest_group == GroupFacts(1, True, True, "Z1")
+    assert profile.largest_group == GroupFacts(1, True, True, 0, "Z1")
     assert "cascade sizes          -" in str(profile)
     assert "1 element, a group" in str(profile)
 
@@ -141,7 +141,7 @@ def test_aperiodicity_beyond_the_enumeration():
     assert profile.monoid_size is None
     assert profile.is_aperiodic
     assert profile.is_solvable
-    assert profile.largest_group == GroupFacts(1, True, True, "Z1")
+    assert profile.largest_group == GroupFacts(1, True, True, 0, "Z1")
     unknown = analyze(languages.nth_from_last(7), max_monoid=10, budget=Budget(0, 0))
     assert unknown.is_aperiodic is None
 
