@@ -276,8 +276,8 @@ def _group_facts(
     aperiodic = True if monoid.is_r_trivial else monoid.is_aperiodic
     two, abelian = monoid.groups_are_2_groups, monoid.is_commutative or None
     solvable = monoid.is_solvable if groups is None else None
-    parts, complete = groups or (), True
-    if groups is None and not aperiodic:
+    parts, complete = groups or (monoid.units,), groups is not None
+    if groups is None and not aperiodic and None in (aperiodic, two, solvable):
         # Groups that divide the monoid, and if complete with all simple groups that do.
         rows, complete = cascade_groups(minimal, budget)
         parts = (monoid.units, *map(permutation_group_facts, rows))

@@ -102,6 +102,17 @@ def test_every_machine_is_analysed_in_two_seconds(name):
     assert "None" not in str(profile)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_random_machines_of_50_states_are_analysed_within_the_bounds(seed):
+    automaton = languages.random_automaton(50, seed=seed)
+    start = time.process_time()
+    profile = analyze(automaton)
+    assert time.process_time() - start < 5
+    assert profile.is_aperiodic is False
+    assert profile.green is None
+    assert profile.monoid_enumerated == 100_000
+
+
 GROUPS = {
     "parity": "Z2",
     "mod_60": "Z60",
