@@ -215,6 +215,7 @@ def _one_sided(graph: Graph, mark: Indices, rank: Indices, clock: _Clock) -> Ind
     """
     sample = np.unique(mark, return_index=True)[1]
     target = mark[graph[sample]]
+    # An edge that loses rank never leads back; leaving it out saves time.
     onward = (rank[graph[sample]] == rank[sample, None]) & (
         target != np.arange(len(sample))[:, None]
     )

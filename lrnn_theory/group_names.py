@@ -93,7 +93,7 @@ def family(orders: Counter[int]) -> str | None:
         if order % 4 == 0 and orders[4] == half + 2 * (quarter % 2 == 0):
             return f"Dic{quarter}" if quarter & (quarter - 1) else f"Q{order}"
     p = max(d for d in orders if all(d % q for q in range(2, math.isqrt(d) + 1)))
-    if order % p**2 and orders[p] == p - 1 and all(d % p or d == p for d in orders):
+    if orders[p] == p - 1 and all(d % p or d == p for d in orders):
         return f"Z{p}:Z{order // p}"
     return "SL(2, 3)" if order == 24 and orders[2] == 1 and orders[3] == 8 else None
 

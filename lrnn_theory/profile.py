@@ -288,7 +288,7 @@ def _group_facts(
     solvable = _decide(solvable, [group.is_solvable for group in parts], complete)
     whole = groups is not None
     abelian = _decide(abelian, [group.is_abelian for group in parts], complete and whole)
-    length = 1 if abelian and aperiodic is False else None
+    length = 1 if abelian else None  # commutative, and not R-trivial: some group is there
     if groups is not None:
         lengths = [group.derived_length for group in groups]
         length = None if None in lengths else max(x for x in lengths if x is not None)

@@ -247,6 +247,63 @@ def test_aperiodicity_beyond_the_enumeration():
     assert unknown.is_aperiodic is None
 
 
+def test_extensions_of_abelian_groups_need_not_be_abelian():
+    # The cascade swaps tiles at two levels; the monoid of 59 elements has D4 in it.
+    table = [[0, 1, 0, 1, 5, 4], [4, 5, 5, 4, 1, 0], [0, 1, 3, 2, 2, 3]]
+    automaton = Automaton.from_table(table, accepting=[0, 2])
+    whole, part = analyze(automaton), analyze(automaton, max_monoid=5)
+    assert whole.largest_group is not None
+    assert (whole.monoid_size, whole.largest_group.name) == (59, "D4")
+    assert (part.groups_are_abelian, part.groups_are_2_groups, part.derived_length) == (
+        None,
+        True,
+        None,
+    )
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        # Two components together permute a level's coordinates by S3; docs/cascades.md, section 5.
+        [[1, 1, 1, 1], [2, 2, 0, 2], [3, 1, 3, 0]],
+        # The same, and a letter leads from both to blocks that are not split.
+        [[0, 2, 3, 3, 3], [1, 3, 4, 3, 2], [1, 3, 2, 1, 4]],
+    ],
+)
+def test_components_that_share_coordinates_are_told_apart(table):
+    states = range(len(table[0]))
+    names = [str(q) for q in states]
+    automaton = Automaton.from_table(table, outputs=list(states), output_symbols=names)
+    whole, part = analyze(automaton), analyze(automaton, max_monoid=5)
+    assert whole.groups_are_2_groups
+    assert part.monoid_size is None
+    assert part.groups_are_2_groups
+
+
+def test_no_state_comes_back_in_a_large_monoid():
+    steps = [[q + (q == i) for q in range(12)] for i in range(11)]
+    automaton = Automaton.from_table(steps, accepting=[11])
+    profile = analyze(automaton, max_monoid=50, budget=Budget(0, 0))
+    assert (profile.monoid_size, profile.is_j_trivial, profile.is_aperiodic) == (None, True, True)
+    assert profile.groups == (GroupFacts(1, True, True, 0, "Z1"),)
+
+
+def test_large_commutative_monoids():
+    # a counts modulo 7 once b has come three times; both commute.
+    a = [[r, (c + 1) % 7] for r in range(4) for c in range(7)]
+    b = [[min(r + 1, 3), c] for r in range(4) for c in range(7)]
+    table = [[7 * r + c for r, c in letter] for letter in (a, b)]
+    profile = analyze(
+        Automaton.from_table(table, accepting=[21]), max_monoid=3, budget=Budget(0, 0)
+    )
+    assert profile.monoid_size is None
+    assert (profile.is_aperiodic, profile.groups_are_abelian, profile.derived_length) == (
+        False,
+        True,
+        1,
+    )
+
+
 @pytest.mark.parametrize(
     ("argument", "error"), [(7, TypeError), (None, TypeError), ("(", ValueError), ("", ValueError)]
 )
