@@ -151,7 +151,7 @@ def _classes(elements: Rows, generators: Rows, clock: _Clock) -> GreenClasses:
     cell = r_class * columns + l_class
     by_cell = np.argsort(cell, kind="stable")
     start = np.searchsorted(cell[by_cell], cell[idempotents[first]])
-    known: dict[bytes, GroupFacts] = {}
+    known: dict[tuple[tuple[int, ...], bytes], GroupFacts] = {}
     for d, e, i in zip(regular.tolist(), idempotents[first].tolist(), start.tolist(), strict=True):
         groups[d] = TRIVIAL_GROUP
         if order[d] > 1:
@@ -159,7 +159,7 @@ def _classes(elements: Rows, generators: Rows, clock: _Clock) -> GreenClasses:
             members = elements[by_cell[i : i + order[d]]][:, images[e]]
             place = np.cumsum(images[e]) - 1
             permutations = place[members].astype(elements.dtype)
-            key = np.sort(np.array(keys(permutations))).tobytes() + bytes([permutations.shape[1]])
+            key = permutations.shape, b"".join(sorted(keys(permutations)))
             if key not in known:
                 facts = permutation_group_facts(permutations)
                 known[key] = replace(facts, order=int(order[d]))  # told of any number of points
