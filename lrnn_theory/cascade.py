@@ -20,9 +20,19 @@ from lrnn_theory.automaton import Automaton
 from lrnn_theory.components import POLICIES
 from lrnn_theory.cover import Cover, Level, bitmasks, refine
 from lrnn_theory.exclusion import ExclusionTail
+from lrnn_theory.green import connected_components
 from lrnn_theory.simulation import check_wiring
 
-__all__ = ["Budget", "Cascade", "ExclusionTail", "Level", "Statistics", "decompose", "is_aperiodic"]
+__all__ = [
+    "Budget",
+    "Cascade",
+    "ExclusionTail",
+    "Level",
+    "Statistics",
+    "cascade_groups",
+    "decompose",
+    "is_aperiodic",
+]
 
 
 @dataclass(frozen=True)
@@ -271,6 +281,42 @@ def is_aperiodic(automaton: Automaton, budget: Budget | None = None) -> bool | N
             return False
         largest = cover.largest
     return True if largest == 1 else None
+
+
+def cascade_groups(
+    automaton: Automaton, budget: Budget | None = None
+) -> tuple[list[NDArray[np.int32]], bool]:
+    """Generators of the groups by which the components of the "strong" cascade permute.
+
+    Each of them divides the transition monoid of the reachable part, and if they are all, every
+    simple group that divides the monoid divides one of them (docs/analysis.md, section 5).
+
+    Returns:
+        For every component that is permuted its distinct actions, other than the identity,
+        (actions, coordinates); and whether these are all: False if the budget did not suffice.
+
+    Example:
+        >>> groups, complete = cascade_groups(Automaton.from_table([[1, 2, 0], [1, 1, 2]]))
+        >>> [group.tolist() for group in groups], complete
+        ([[[2, 0, 1]], [[1, 0]]], True)
+    """
+    automaton = automaton.trim()
+    groups: list[NDArray[np.int32]] = []
+    cover = Cover.trivial(automaton.n_letters, automaton.n_states)
+    for level, _, finer in _rounds(automaton, "strong", budget or Budget()):
+        identity = np.arange(level.size)
+        permutes = (np.sort(level.maps, axis=1) == identity).all(axis=1)
+        moves = (level.maps != identity).any(axis=1)
+        # A component is connected, and all edges into it come from it.
+        edge = np.flatnonzero(permutes[level.action] & ~level.free)
+        old, _, new = cover.contexts[edge].T
+        component = connected_components(len(cover.blocks), old, new)[new]
+        action = level.action[edge]
+        for k in np.unique(component[moves[action]]):
+            used = np.unique(action[component == k])
+            groups.append(level.maps[used[moves[used]]])
+        cover = finer
+    return groups, cover.largest == 1
 
 
 def _rounds(

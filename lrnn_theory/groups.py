@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 import time
-from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from lrnn_theory.group_names import abelian_name, cycle_lengths, group_name
 
 if TYPE_CHECKING:
     from sympy.combinatorics import PermutationGroup
@@ -38,17 +39,26 @@ class GroupFacts:
         order: number of elements; None where it was not computed.
         is_abelian: whether it is abelian; None where it was not computed.
         is_solvable: whether it is solvable; None where it was not computed.
-        name: "Z12", "Z2 x Z4", "S3", "A5", "D4" (of order 8) or "Q8"; None for other groups, and
-            where telling would take long.
+        derived_length: number of abelian factors of the derived series, the least number of any
+            subnormal series with abelian factors; 0 for the trivial group, 1 for an abelian one;
+            None if the group is not solvable or this was not computed.
+        name: "Z12", "Z2 x Z4", "S3", "A5", "D4" (of order 8), "Q8", "Dic3", "Z7:Z3", "Z2 x A4";
+            None for other groups, and where telling would take long.
     """
 
     order: int | None
     is_abelian: bool | None
     is_solvable: bool | None
+    derived_length: int | None
     name: str | None
 
+    @property
+    def is_2_group(self) -> bool | None:
+        """Whether the order is a power of 2; None where it was not computed."""
+        return None if self.order is None else self.order & (self.order - 1) == 0
 
-TRIVIAL_GROUP = GroupFacts(1, True, True, "Z1")
+
+TRIVIAL_GROUP = GroupFacts(1, True, True, 0, "Z1")
 """The group of one element."""
 
 
@@ -60,37 +70,42 @@ def permutation_group_facts(generators: Rows) -> GroupFacts:
 
     Example:
         >>> permutation_group_facts(np.array([[1, 2, 0, 3, 4], [0, 1, 3, 4, 2]]))
-        GroupFacts(order=60, is_abelian=False, is_solvable=False, name='A5')
+        GroupFacts(order=60, is_abelian=False, is_solvable=False, derived_length=None, name='A5')
     """
     moved = np.flatnonzero((generators != np.arange(generators.shape[1])).any(axis=0))
     degree = moved.size
     if not degree:
         return TRIVIAL_GROUP
     if degree > MAX_DEGREE:
-        return GroupFacts(None, None, None, None)
+        return GroupFacts(None, None, None, None, None)
     rows = np.searchsorted(moved, generators[:, moved]).astype(np.min_scalar_type(degree - 1))
     if degree >= 8 and contains_alternating_group(rows):
-        even = all((degree - len(_cycles(row.tolist()))) % 2 == 0 for row in rows)
+        even = all((degree - len(cycle_lengths(row.tolist()))) % 2 == 0 for row in rows)
         letter = "A" if even else "S"
-        return GroupFacts(math.factorial(degree) // (1 + even), False, False, f"{letter}{degree}")
+        order = math.factorial(degree) // (1 + even)
+        return GroupFacts(order, False, False, None, f"{letter}{degree}")
     # A few letters generate the group; one that is not yet in it at least doubles it.
     elements, complete = np.arange(degree, dtype=rows.dtype)[None], True
+    inside = set(keys(elements))
     kept: list[int] = []
-    for i, row in enumerate(rows):
-        if complete and (elements == row).all(axis=1).any():
+    for i, key in enumerate(keys(rows)):
+        if complete and key in inside:
             continue
         kept.append(i)
         if complete:
             elements, complete = closure(rows[kept], MAX_ENTRIES // degree)
+            inside = set(keys(elements))
     is_abelian = commute(rows[kept])
     if not complete and degree > 20:
-        return GroupFacts(None, is_abelian, is_abelian or None, None)
+        return GroupFacts(None, is_abelian, is_abelian or None, 1 if is_abelian else None, None)
     group = _sympy_group(rows[kept])
-    order = int(group.order())
-    name = _abelian_name(group) if is_abelian else None
-    if complete and not is_abelian:
-        name = _name(elements, order)
-    return GroupFacts(order, is_abelian, bool(group.is_solvable), name)
+    order = len(elements) if complete else int(group.order())
+    if is_abelian:
+        return GroupFacts(order, True, True, 1, abelian_name(group.abelian_invariants()))
+    series = group.derived_series()
+    derived_length = len(series) - 1 if series[-1].is_trivial else None
+    name = group_name(elements) if complete else None
+    return GroupFacts(order, False, derived_length is not None, derived_length, name)
 
 
 def commute(maps: Rows) -> bool | None:
@@ -145,7 +160,7 @@ def contains_alternating_group(generators: Rows, trials: int = 200) -> bool:
     for trial in range(trials + 60):
         i, j = rng.choice(len(pool), 2, replace=False)
         pool[i] = pool[j][pool[i]]
-        if trial >= 60 and primes.intersection(_cycles(pool[i].tolist())):
+        if trial >= 60 and primes.intersection(cycle_lengths(pool[i].tolist())):
             return True
     return False
 
@@ -173,7 +188,7 @@ def closure(generators: Rows, limit: int, deadline: float = math.inf) -> tuple[R
         fresh = []
         for i in range(0, len(frontier), step):
             products = generators[:, frontier[i : i + step]].swapaxes(0, 1).reshape(-1, n)
-            new = [key for key in dict.fromkeys(_keys(products)) if key not in seen]
+            new = [key for key in dict.fromkeys(keys(products)) if key not in seen]
             room = limit - len(seen)
             seen.update(new[:room])
             fresh += new[:room]
@@ -191,62 +206,12 @@ def _sympy_group(rows: Rows) -> PermutationGroup:
     return PermutationGroup([Permutation(row.tolist()) for row in rows])
 
 
-def _abelian_name(group: PermutationGroup) -> str:
-    parts = sorted(group.abelian_invariants())
-    if math.lcm(*parts) == group.order():
-        return f"Z{group.order()}"
-    return " x ".join(f"Z{p}" for p in parts)
-
-
-def _name(elements: Rows, order: int) -> str | None:
-    """Recognise S_n, A_n, D_m and Q8, not abelian and in any action, by the elements' orders.
-
-    S_n and A_n are determined by their order and the set of element orders (J. Bi 1990; W. Shi and
-    J. Bi 1992).  A group of order 2m with an element of order m and only involutions outside the
-    subgroup that it generates is dihedral.
-    """
-    orders = Counter(math.lcm(*_cycles(element)) for element in elements.tolist())
-    n = next(n for n in range(order) if math.factorial(n) >= order)
-    for letter, even in ("S", False), ("A", True):
-        if order == math.factorial(n) // (1 + even) and set(orders) == _cycle_orders(n, even):
-            return f"{letter}{n}"
-    m = order // 2
-    if m in orders and orders[2] == m + (m % 2 == 0):
-        return f"D{m}"
-    return "Q8" if order == 8 else None
-
-
-def _cycles(permutation: list[int]) -> list[int]:
-    """Lengths of the cycles."""
-    lengths, seen = [], [False] * len(permutation)
-    for start in range(len(permutation)):
-        point, length = start, 0
-        while not seen[point]:
-            seen[point] = True
-            point, length = permutation[point], length + 1
-        if length:
-            lengths.append(length)
-    return lengths
-
-
-def _cycle_orders(n: int, even: bool) -> set[int]:
-    """Orders of the permutations of n points, or of the even ones."""
-    types = {(0, 1, 0)}  # points in cycles so far, order, parity
-    for length in range(1, n + 1):
-        types |= {
-            (points + k * length, math.lcm(order, length), (parity + k * (length - 1)) % 2)
-            for points, order, parity in types
-            for k in range(1, (n - points) // length + 1)
-        }
-    return {order for points, order, parity in types if points == n and not (even and parity)}
-
-
-def _keys(rows: Rows) -> list[bytes]:
-    """The bytes of every row."""
+def keys(rows: Rows) -> list[bytes]:
+    """The bytes of every row: equal for equal rows of one type."""
     rows = np.ascontiguousarray(rows)
     return rows.view(np.dtype((np.void, rows.shape[1] * rows.itemsize))).ravel().tolist()
 
 
 def _rows(keys: list[bytes], like: Rows) -> Rows:
-    """The inverse of `_keys`."""
+    """The inverse of `keys`."""
     return np.frombuffer(b"".join(keys), like.dtype).reshape(-1, like.shape[1])

@@ -17,7 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lrnn_theory.automaton import Automaton
+from lrnn_theory.green import GreenClasses, green_classes, strong_components
 from lrnn_theory.groups import (
+    MAX_COMPARISONS,
     TRIVIAL_GROUP,
     GroupFacts,
     Rows,
@@ -89,6 +91,66 @@ class TransitionMonoid:
         return True if self.complete else None
 
     @cached_property
+    def groups_are_2_groups(self) -> bool | None:
+        """Whether every group in it has a power of 2 as order; None if not known.
+
+        That is so if x^m with m = 2^k >= states is idempotent for every x.  One element for which
+        it is not decides, also when the enumeration is not complete.
+        """
+        for x in self._blocks():
+            power = x
+            for _ in range((x.shape[1] - 1).bit_length()):
+                power = _compose(power, power)
+            if (_compose(power, power) != power).any():
+                return False
+        return True if self.complete else None
+
+    @cached_property
+    def is_r_trivial(self) -> bool:
+        """Whether elements with one right ideal are equal.
+
+        That is so exactly if no state comes back after another one (Brzozowski and Fich 1980).
+        """
+        return len(set(strong_components(self.generators.T.tolist()))) == self.generators.shape[1]
+
+    @cached_property
+    def is_j_trivial(self) -> bool | None:
+        """Whether elements with one two-sided ideal are equal; None if there are too many letters.
+
+        That is so exactly if it is R-trivial and for any two letters a and b words over a and b
+        lead from q a and q b to one state, for all states q (Klima and Polak 2013).
+        """
+        if not self.is_r_trivial:
+            return False
+        k, n = self.generators.shape
+        if k * k * n > MAX_COMPARISONS // 16:
+            return None
+        for a in self.generators:
+            first = np.broadcast_to(a, self.generators.shape)
+            power = _compose(first, self.generators)
+            for _ in range((n - 1).bit_length()):
+                power = _compose(power, power)
+            if (_compose(first, power) != _compose(self.generators, power)).any():
+                return False
+        return True
+
+    @cached_property
+    def minimal_ideal(self) -> int | None:
+        """Number of elements of the least ideal, those of least rank; None if not known."""
+        if self.is_group:
+            return self.largest_group.order if self.largest_group else None
+        if not self.complete:
+            return None
+        ranks = np.concatenate([_images(x).sum(axis=1) for x in self._blocks()])
+        return int((ranks == ranks.min()).sum())
+
+    def green(self, seconds: float) -> GreenClasses | None:
+        """Its Green's classes, if `seconds` suffice; None if it is no group and not complete."""
+        if self.is_group:
+            return None if self.largest_group is None else GreenClasses.of_group(self.largest_group)
+        return green_classes(self.elements, self.generators, seconds) if self.complete else None
+
+    @cached_property
     def subgroups(self) -> list[Rows] | None:
         """The nontrivial maximal subgroups, largest first; None if not complete.
 
@@ -123,12 +185,17 @@ class TransitionMonoid:
         return sorted(groups.values(), key=lambda rows: (-len(rows), rows.shape, rows.tobytes()))
 
     @cached_property
+    def units(self) -> GroupFacts:
+        """The group of its permutations, which the letters that permute the states generate."""
+        return permutation_group_facts(self.generators[_permute(self.generators)])
+
+    @cached_property
     def largest_group(self) -> GroupFacts | None:
         """The largest group in it, all of it if `is_group`; None if not known."""
         if self.is_aperiodic:
             return TRIVIAL_GROUP
         if self.is_group:
-            return permutation_group_facts(self.generators)
+            return self.units
         return permutation_group_facts(self.subgroups[0]) if self.subgroups else None
 
     @cached_property
@@ -136,10 +203,8 @@ class TransitionMonoid:
         """Whether every group in it is solvable; None if not known."""
         if self.is_commutative or self.is_aperiodic:
             return True
-        permuting = self.generators[_permute(self.generators)]
-        group = permutation_group_facts(permuting)
-        if self.is_group or group.is_solvable is False:
-            return group.is_solvable
+        if self.is_group or self.units.is_solvable is False:
+            return self.units.is_solvable
         if self.subgroups is None:
             return None
         # The smallest group that is not solvable is A5, of order 60.

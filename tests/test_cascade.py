@@ -1,6 +1,8 @@
 """Cascades simulate their automata, keep the proved bounds, and reach the known sizes."""
 
+import json
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,8 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lrnn_theory import languages
-from lrnn_theory.cascade import Budget, decompose, is_aperiodic
+from lrnn_theory.automaton import Automaton
+from lrnn_theory.cascade import Budget, cascade_groups, decompose, is_aperiodic
 from lrnn_theory.components import POLICIES
+from lrnn_theory.groups import permutation_group_facts
 from lrnn_theory.languages import BESTIARY
 from lrnn_theory.strategies import automata
 
@@ -228,3 +232,40 @@ def test_impossible_coordinates_are_refused():
     cascade = decompose(reduced(languages.regex("ipv4")))
     with pytest.raises(ValueError, match="No word leads to coordinates"):
         cascade.decode((2, 2, 0, 0, 0, 0, 0))
+
+
+# ---------------------------------------------------------------- groups of components
+
+
+def test_groups_of_components_are_those_of_the_monoid_up_to_extension():
+    # The monoids' groups are GAP's: tests/oracles.
+    path = Path(__file__).parent / "oracles" / "gap_monoids.json"
+    oracle = json.loads(path.read_text())
+    compared = 0
+    for letters, *_, boxes in oracle["machines"]:
+        automaton = Automaton.from_table([[int(q) for q in row] for row in letters])
+        if automaton.trim().n_states < automaton.n_states:
+            continue
+        compared += 1
+        rows, complete = cascade_groups(automaton)
+        found = [permutation_group_facts(group) for group in rows]
+        groups = [oracle["groups"][box[3]] for box in boxes if box[3] >= 0]
+        assert complete
+        assert all(g.order is not None and g.order > 1 for g in found)
+        assert primes(g.order for g in found) == primes(g[0] for g in groups), letters
+        assert all(g.is_solvable for g in found) == all(g[3] for g in groups), letters
+    assert compared > 200
+
+
+def primes(orders) -> set[int]:
+    return {
+        p for n in orders for p in range(2, n + 1) if n % p == 0 and all(p % d for d in range(2, p))
+    }
+
+
+def test_groups_of_components_are_bounded():
+    t5 = languages.full_transformation_monoid(5)
+    groups, complete = cascade_groups(t5, Budget(contexts=40))
+    assert not complete
+    assert [permutation_group_facts(g).name for g in groups] == ["S5"]
+    assert cascade_groups(languages.mod(1)) == ([], True)

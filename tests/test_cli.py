@@ -127,6 +127,23 @@ def test_analyze() -> None:
     assert (data["kind"], data["letters"], data["minimal_states"]) == ("dfa", 3, 3)
 
 
+def test_analyze_tells_the_algebra() -> None:
+    text = lrnn("analyze", "@t4").out
+    assert "4 D of which 4 regular" in text
+    assert "1 x 1 S4, 6 x 4 S3, 7 x 6 Z2, 1 x 4 Z1" in text
+    assert re.search(r"groups are solvable +yes, derived length 3\n", text)
+    data = lrnn("analyze", "@t4", "--json").data()
+    assert [box["group"]["name"] for box in data["green"]["boxes"]] == ["S4", "S3", "Z2", "Z1"]
+    assert (data["minimal_ideal"], data["is_j_trivial"], data["groups_are_2_groups"]) == (
+        4,
+        False,
+        False,
+    )
+    moore, mealy = (lrnn("analyze", name).out for name in ("@flip_flop", "@tcp"))
+    assert "transition monoid" in moore
+    assert "not enumerated: more than 100000 elements" in mealy
+
+
 @pytest.mark.parametrize("name", ["parity", "tcp", "s3", "iso_date"])
 def test_bestiary_by_name(name: str) -> None:
     assert read_automaton(f"@{name}").difference(languages.BESTIARY[name]()) is None

@@ -104,27 +104,36 @@ def test_names(name):
     assert permutation_group_facts(NAMED[name]).name == name
 
 
-# Groups of equal order that are easily taken for a named one.
-UNNAMED = {
-    "SL(2, 3), of order 24 like S4": (rows(8, "1 2 3 4, 5 6 7 8", "2 5 6, 4 7 8"), 24, True),
-    "Z2 x A4, of order 24 like S4": (rows(6, "1 2", "3 4 5", "4 5 6"), 24, True),
-    "Z2 x A5, of order 120 like S5": (rows(7, "1 2", "3 4 5 6 7", "3 4 5"), 120, False),
-    "Dic3, of order 12 like A4 and D6": (rows(7, "1 2 3", "2 3, 4 5 6 7"), 12, True),
-    "F20, of order 20 like D10": (rows(5, "1 2 3 4 5", "2 3 5 4"), 20, True),
-    "PSL(2, 7)": (rows(7, "1 2 3 4 5 6 7", "2 3, 4 7"), 168, False),
-    "M11": (rows(11, "1 2 3 4 5 6 7 8 9 10 11", "3 7 11 8, 4 10 5 6"), 7920, False),
+# Groups of equal order that are easily taken for one another: generators, name, order and derived
+# length, None if not solvable.
+ALIKE = {
+    "SL(2, 3), of order 24 like S4": (
+        rows(8, "1 2 3 4, 5 6 7 8", "2 5 6, 4 7 8"),
+        "SL(2, 3)",
+        24,
+        3,
+    ),
+    "Z2 x A4, of order 24 like S4": (rows(6, "1 2", "3 4 5", "4 5 6"), "Z2 x A4", 24, 2),
+    "Z2 x A5, of order 120 like S5": (rows(7, "1 2", "3 4 5 6 7", "3 4 5"), "Z2 x A5", 120, None),
+    "Dic3, of order 12 like A4 and D6": (rows(7, "1 2 3", "2 3, 4 5 6 7"), "Dic3", 12, 2),
+    "F20, of order 20 like D10": (rows(5, "1 2 3 4 5", "2 3 5 4"), "Z5:Z4", 20, 2),
+    "F21": (rows(7, "1 2 3 4 5 6 7", "2 3 5, 4 7 6"), "Z7:Z3", 21, 2),
+    "PSL(2, 7)": (rows(7, "1 2 3 4 5 6 7", "2 3, 4 7"), None, 168, None),
+    "M11": (rows(11, "1 2 3 4 5 6 7 8 9 10 11", "3 7 11 8, 4 10 5 6"), None, 7920, None),
     "S10 wr Z2": (
         rows(20, "1 2", "1 2 3 4 5 6 7 8 9 10", ",".join(f"{i} {i + 10}" for i in range(1, 11))),
+        None,
         factorial(10) ** 2 * 2,
-        False,
+        None,
     ),
 }
 
 
-@pytest.mark.parametrize("name", UNNAMED)
-def test_other_groups_have_no_name(name):
-    generators, order, solvable = UNNAMED[name]
-    assert permutation_group_facts(generators) == GroupFacts(order, False, solvable, None)
+@pytest.mark.parametrize("which", ALIKE)
+def test_groups_that_are_alike(which):
+    generators, name, order, length = ALIKE[which]
+    facts = GroupFacts(order, False, length is not None, length, name)
+    assert permutation_group_facts(generators) == facts
 
 
 def test_a_mathieu_group_is_no_giant():
@@ -140,14 +149,14 @@ def test_a_mathieu_group_is_no_giant():
     m24 = np.array([shift, inverse, delta])
     assert not contains_alternating_group(m24)
     assert sympy_group(m24).order() == 244_823_040
-    assert permutation_group_facts(m24) == GroupFacts(None, False, None, None)
+    assert permutation_group_facts(m24) == GroupFacts(None, False, None, None, None)
     assert contains_alternating_group(np.array([shift, [1, 0, *range(2, n)], inverse]))
 
 
 def test_large_groups_are_not_looked_into():
     n = groups.MAX_DEGREE + 1
     cycle = (np.arange(n) + 1) % n
-    assert permutation_group_facts(cycle[None]) == GroupFacts(None, None, None, None)
+    assert permutation_group_facts(cycle[None]) == GroupFacts(None, None, None, None, None)
     assert permutation_group_facts(cycle[None, :-1] % (n - 1)).name == f"Z{n - 1}"
     blocks = rows(60, "1 2", " ".join(map(str, range(1, 31))), "31 32", "31 32 33 34")
     assert permutation_group_facts(blocks).order is None
