@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from triton import knobs
@@ -13,6 +15,7 @@ from lrnn_theory.cuda.copies_kernels import (
 )
 from lrnn_theory.cuda.launch import launch
 from lrnn_theory.cuda.packed import PackedScan
+from lrnn_theory.moves import Moves
 from lrnn_theory.packing import Packed
 from lrnn_theory.scanning import UnsupportedError
 
@@ -76,25 +79,46 @@ class CopiesScan:
             output: (batch,), int32.
         """
         batch, stride = letters.shape
+        names, count = self._read(letters, time, _GROUP)
+        launch(
+            finish_copies, batch,
+            names, state, letters, output, scan.follow, batch, count, time - 1, stride,
+            N=self.level.n, WIDTH=self.level.width, BIAS=self.level.bias,
+            LEVELS=scan.levels, **self._shared(),
+        )  # fmt: skip
+
+    def moves(self, letters: torch.Tensor, time: int) -> Moves:
+        """What words, as `run` takes them, do: (batch, n)."""
+        four, _ = self._read(letters, time, 1)
+        shifts = 8 * torch.arange(4, device=self.device)
+        found = ((four[..., None] >> shifts) & 255).transpose(0, 1).flatten(1)[:, : self.level.n]
+        place, negated = found & 127, found > 127
+        names = torch.where(place < self.level.n, place + 1, 0)
+        names = torch.where(negated, -names, names).long()
+        return Moves(names, torch.zeros_like(names))
+
+    def _shared(self) -> dict[str, Any]:
+        return {"WORDS": self.words, "ASM": not knobs.runtime.interpret}
+
+    def _read(self, letters: torch.Tensor, time: int, most: int) -> tuple[torch.Tensor, int]:
+        """The names after stretches, (WORDS, batch * count), and their count, at most `most`."""
+        batch, stride = letters.shape
         wanted = max(_SHORTEST, -(-batch * time // _LANES))
         length = min(stride, 1 << (wanted - 1).bit_length())
         count = -(-time // length)
-        shared = {"WORDS": self.words, "ASM": not knobs.runtime.interpret}
         names = torch.empty(self.words, batch * count, dtype=torch.int32, device=self.device)
         launch(
             copies_of_stretches, batch * count,
             letters.view(torch.int32), names, self._selectors, self._signs,
             batch, time, count, length, stride,
-            SIGNED=self.signed, RAGGED=count * length != time, **shared,
+            SIGNED=self.signed, RAGGED=count * length != time, **self._shared(),
         )  # fmt: skip
-        while count > _GROUP:
+        while count > most:
             fewer = -(-count // _GROUP)
             out = torch.empty(self.words, batch * fewer, dtype=torch.int32, device=self.device)
-            launch(compose_copies, batch * fewer, names, out, batch, fewer, count, _GROUP, **shared)
+            launch(
+                compose_copies, batch * fewer, names, out, batch, fewer, count, _GROUP,
+                **self._shared(),
+            )  # fmt: skip
             names, count = out, fewer
-        launch(
-            finish_copies, batch,
-            names, state, letters, output, scan.follow, batch, count, time - 1, stride,
-            N=self.level.n, WIDTH=self.level.width, BIAS=self.level.bias,
-            LEVELS=scan.levels, **shared,
-        )  # fmt: skip
+        return names, count
