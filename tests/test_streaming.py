@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from networks import NATIVE, chains, counter, networks, random_words, same_bits, signed
 
 from constructions import compile_dfa
-from lrnn_theory import dispatch, languages, scan
+from lrnn_theory import LRNN, Dense, Layer, Level, dispatch, languages, scan
 from lrnn_theory.handover import from_bytes, to_bytes
 from lrnn_theory.letterfile import LetterFile
 from lrnn_theory.moves import Moves, moved
@@ -204,6 +204,23 @@ def test_summaries_give_the_bits_of_a_scan(lrnn, arithmetic, cuts, seed):
     _, wanted = scan(lrnn, word[None], arithmetic, initial=start, return_state=True)
     with patch("lrnn_theory.compiled.stretches.SHORTEST", 3):
         assert_same_state(whole_state(lrnn, arithmetic, word, cuts, start), wanted)
+
+
+@pytest.mark.parametrize("b", [1, 2, 5])
+def test_summaries_of_a_layer_that_negates_and_adds(b):
+    """From (0, 0), letters take (x, y) to (b - x, y), (y, x) or (x, 0): v is larger than H_0."""
+    matrices = np.array([[[-1, 0], [0, 1]], [[0, 1], [1, 0]], [[1, 0], [0, 0]]])
+    inputs = np.array([[b, 0], [0, 0], [0, 0]])[:, :, None]
+    codewords = np.array([[0, 0], [b, 0], [0, b], [b, b]])[:, :, None]
+    readout = np.tile(np.arange(4)[:, None], (3, 1, 2))
+    layer = Layer(Dense(matrices), inputs, np.zeros((2, 1), int), (codewords,), readout, 4, 0)
+    level = Level(layer, np.arange(3), np.tile([0, 1, 0, 1], (3, 1)), "current")
+    lrnn = LRNN(("a", "b", "c"), np.arange(3), ((level,),), np.arange(2), 0)
+    _, start = scan(lrnn, np.zeros((1, 0), int), return_state=True)
+    for seed in range(5):
+        (word,), _ = random_words(lrnn, seed, batch=1)
+        _, wanted = scan(lrnn, word[None], return_state=True, backend="reference")
+        assert_same_state(whole_state(lrnn, "float32", word, [3, 4, 17], start), wanted)
 
 
 @settings(max_examples=25)
