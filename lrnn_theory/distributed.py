@@ -140,12 +140,11 @@ def scan_batch(
     try:
         words = token_tensor(tokens)
         part = ranks.share(len(words))
-        ends = None if lengths is None else np.asarray(lengths)
-        if ends is not None:
-            if len(ends) != len(words):
+        if lengths is not None:
+            if len(lengths) != len(words):
                 raise ValueError(f"Argument 'lengths' must hold {len(words)} integers.")
-            ends = ends[part]
-        own = scan(lrnn, words[part], arithmetic, lengths=ends, outputs=outputs, device=device)
+            lengths = torch.as_tensor(lengths)[part]
+        own = scan(lrnn, words[part], arithmetic, lengths=lengths, outputs=outputs, device=device)
         found = len(own).to_bytes(8, "big")
     except Exception as error:
         found = error
