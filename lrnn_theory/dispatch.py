@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from typing import Any, Literal, get_args
 
+import numpy as np
 import torch
 
 from lrnn_theory.arithmetic import Arithmetic
 from lrnn_theory.lrnn import LRNN
+from lrnn_theory.moves import Summaries
 from lrnn_theory.scanning import (
     FastScan,
     Machine,
@@ -76,7 +78,7 @@ def scan(
         [[0, 0, 1]]
     """
     arithmetic = Arithmetic.parse(arithmetic)
-    tokens = _tokens(tokens)
+    tokens = token_tensor(tokens)
     if outputs not in get_args(Outputs):
         raise ValueError(f"Argument 'outputs' must be 'all', 'last' or 'bits', not {outputs!r}.")
     if outputs == "bits" and lrnn.kind != "dfa":
@@ -125,20 +127,59 @@ def _prepare(
     Raises:
         ValueError: if it was asked for, and there is none.
     """
-    wanted = backend or ("triton" if place.type == "cuda" else "compiled")
+    wanted = backend or _fast_on(place)
     if keeps_state and arithmetic.order != "sequential":
         return _unless_asked_for(backend, arithmetic, "its state is that of its order")
     if (wanted == "compiled") != (place.type == "cpu") and not _interpreted(wanted):
         return _unless_asked_for(backend, arithmetic, f"it does not run on '{place}'")
+    known = (lrnn, wanted, arithmetic, place) in _prepared
+    if backend is None and not known and _seconds(lrnn, *tokens.shape) < _SHORT:
+        return None
+    found = _kept(wanted, lrnn, arithmetic, place)
+    return _unless_asked_for(backend, arithmetic, found) if isinstance(found, str) else found
+
+
+def summaries(
+    lrnn: LRNN, arithmetic: str | Arithmetic, device: torch.device | str = "cpu"
+) -> Summaries:
+    """What sums up stretches of letters of a network whose states of all orders are the same.
+
+    Raises:
+        UnsupportedError: if there are no summaries; the message says why.
+
+    Example:
+        >>> from constructions import compile_dfa
+        >>> of_parity = summaries(compile_dfa("(0|10*1)*"), "bfloat16")
+        >>> of_parity.moves(torch.tensor([[1, 0, 1, 1]])).names.tolist()
+        [[-1]]
+    """
+    arithmetic, place = Arithmetic.parse(arithmetic), _place(device)
+    if arithmetic.order != "sequential":
+        raise UnsupportedError(f"a state in '{arithmetic}' is that of its order")
+    found = _kept(_fast_on(place), lrnn, arithmetic, place)
+    stretches = found if isinstance(found, str) else found.stretches
+    if isinstance(stretches, str):
+        raise UnsupportedError(stretches)
+    return stretches
+
+
+def _seconds(lrnn: LRNN, batch: int, time: int) -> float:
+    """About how long the reference takes."""
+    seconds = time * (_STEP * len(lrnn.widths) + batch * _LETTER)
+    if lrnn.tail is not None:
+        seconds += time * batch * _TAIL_LETTER + len(lrnn.tail.contexts) * _TAIL_CONTEXT
+    return seconds
+
+
+def _fast_on(place: torch.device) -> str:
+    return "triton" if place.type == "cuda" else "compiled"
+
+
+def _kept(wanted: str, lrnn: LRNN, arithmetic: Arithmetic, place: torch.device) -> FastScan | str:
+    """A fast scan, prepared now or before, or why there is none."""
     key = lrnn, wanted, arithmetic, place
     found = _prepared.pop(key, None)
     if found is None:
-        batch, time = tokens.shape
-        seconds = time * (_STEP * len(lrnn.widths) + batch * _LETTER)
-        if lrnn.tail is not None:
-            seconds += time * batch * _TAIL_LETTER + len(lrnn.tail.contexts) * _TAIL_CONTEXT
-        if backend is None and seconds < _SHORT:
-            return None
         try:
             found = _make(wanted, lrnn, arithmetic, place)
         except UnsupportedError as reason:
@@ -146,7 +187,7 @@ def _prepare(
         for oldest in list(_prepared)[: max(0, len(_prepared) + 1 - _MOST)]:
             del _prepared[oldest]
     _prepared[key] = found
-    return _unless_asked_for(backend, arithmetic, found) if isinstance(found, str) else found
+    return found
 
 
 def _make(wanted: str, lrnn: LRNN, arithmetic: Arithmetic, place: torch.device) -> FastScan:
@@ -187,7 +228,15 @@ def _place(device: torch.device | str) -> torch.device:
     return place
 
 
-def _tokens(tokens: Any) -> torch.Tensor:
+def token_tensor(tokens: Any) -> torch.Tensor:
+    """Letter indices as a tensor, of a type that torch computes with; shared where it can be.
+
+    Raises:
+        ValueError: if they are not of shape (batch, time).
+        TypeError: if they are not integers.
+    """
+    if isinstance(tokens, np.ndarray) and not tokens.flags.writeable:
+        tokens = tokens.copy()
     try:
         tokens = torch.as_tensor(tokens)
     except (RuntimeError, TypeError, ValueError):

@@ -103,7 +103,7 @@ class PackedLevel:
             UnsupportedError: if one is not a state that the layer can be in.
         """
         entries = states.astype(np.int64)
-        words = _pack(entries + self.bias, self.width)
+        words = packed_words(entries + self.bias, self.width)
         if not ((entries == states).all() and np.isin(words, self.words).all()):
             raise UnsupportedError("a state that the layer is never in")
         return words
@@ -168,8 +168,8 @@ def _pack_level(level: Level, after: NDArray[Any], arithmetic: Arithmetic) -> Pa
     matrices = matrices.astype(np.int64)
     inputs = layer.b[:, :, 0].astype(np.int64)
     added = bias + inputs - bias * matrices.sum(axis=2)
-    columns = _pack(matrices.transpose(0, 2, 1), width)
-    words = _pack(states + bias, width)
+    columns = packed_words(matrices.transpose(0, 2, 1), width)
+    words = packed_words(states + bias, width)
     read = np.flatnonzero(columns.any(axis=0))
     counts = states[:, read].sum(axis=1) if bias == 0 and width == 1 else np.zeros(1, np.int64)
     decoder = make_kernel(layer, arithmetic, torch.device("cpu"))
@@ -181,11 +181,11 @@ def _pack_level(level: Level, after: NDArray[Any], arithmetic: Arithmetic) -> Pa
         layer.n,
         width,
         bias,
-        int(_pack(layer.h0[:, 0].astype(np.int64) + bias, width)),
+        int(packed_words(layer.h0[:, 0].astype(np.int64) + bias, width)),
         matrices,
         inputs,
         columns,
-        _pack(added, width),
+        packed_words(added, width),
         int(counts.max()),
         int(counts.min()),
         sum(((1 << width) - 1) << int(j) * width for j in read),
@@ -212,7 +212,7 @@ def follow_table(level: Level, after: NDArray[Any]) -> NDArray[np.int32]:
     return np.take_along_axis(after, read, axis=1).astype(np.int32)
 
 
-def _pack(fields: Words, width: int) -> Words:
+def packed_words(fields: Words, width: int) -> Words:
     """Sums of fields times 2^(width i), over the last axis."""
     return (fields << np.arange(fields.shape[-1]) * width).sum(axis=-1)
 
@@ -237,39 +237,6 @@ def _reachable(kernel: ExactKernel, actions: NDArray[np.integer]) -> Words:
         frontier = after[fresh]
         states.append(frontier)
     return np.concatenate(states)[:, :, 0].astype(np.int64)
-
-
-def named(level: PackedLevel) -> PackedLevel | None:
-    """The level on the names of entries: what letters do to any state, read off one state.
-
-    Start from (1, ..., n).  If every row of every A has at most one entry, 1 or -1, and there are
-    no inputs, the state after a word has +-j or 0 in entry i where the word puts +- entry j, or 0,
-    there: that is the product of its matrices.
-
-    Returns:
-        A level that starts from names, without a decoder; None if the layer is not such a one, or
-        names do not fit into a word.
-    """
-    n, bias = level.n, level.n
-    width = (2 * n).bit_length()
-    moves = not level.inputs.any() and abs(level.matrices).sum(axis=2).max() <= 1
-    if level.shifted or not moves or n * width > 63:
-        return None
-    names = _pack(np.arange(1, n + 1) + bias, width)
-    return replace(
-        level,
-        width=width,
-        bias=bias,
-        start=int(names),
-        columns=_pack(level.matrices.transpose(0, 2, 1), width),
-        constant=_pack(bias - bias * level.matrices.sum(axis=2), width),
-        ones=0,
-        least=0,
-        readout=np.zeros((len(level.matrices), 1), np.int32),
-        next=np.zeros((len(level.action), 1), np.int32),
-        words=names[None],
-        nearest=np.zeros(1, np.int32),
-    )
 
 
 def hash_table(level: PackedLevel, bits: int = 64) -> tuple[NDArray[np.int32], int, int]:

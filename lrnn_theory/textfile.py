@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 MAX_BYTES = 50_000_000
@@ -50,18 +52,39 @@ def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
     Raises:
         ValueError: if the file cannot be written.
     """
+    with replacing(path) as temporary, cannot_write(path):
+        temporary.write_bytes(content)
+
+
+@contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """An empty file beside another, which takes its place in the end, or goes if there is an error.
+
+    Raises:
+        ValueError: if there can be no such file.
+    """
     target = Path(path)
-    try:
+    with cannot_write(path):
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    except OSError as error:
-        raise ValueError(f"Cannot write {str(path)!r}: {error.strerror or error}.") from error
+        os.close(handle)
     temporary = Path(name)
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        temporary.chmod(0o644)
-        temporary.replace(target)
-    except OSError as error:
-        raise ValueError(f"Cannot write {str(path)!r}: {error.strerror or error}.") from error
+        yield temporary
+        with cannot_write(path):
+            temporary.chmod(0o644)
+            temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def cannot_write(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Say of a system's error that this file cannot be written.
+
+    Raises:
+        ValueError: instead of an OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise ValueError(f"Cannot write {str(path)!r}: {error.strerror or error}.") from error

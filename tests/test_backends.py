@@ -156,14 +156,14 @@ def test_named_machines(name, arithmetic):
 def test_long_words_are_read_in_stretches(lrnn, batch, seed):
     tokens, _ = random_words(lrnn, seed, batch=batch, time=67)
     _, state = scan(lrnn, tokens[:, :2], return_state=True, backend="reference")
-    with patch("lrnn_theory.compiled.scan.SHORTEST", 3):
+    with patch("lrnn_theory.compiled.stretches.SHORTEST", 3):
         assert_same(lrnn, tokens, "float32", initial=state)
 
 
 def test_a_long_word_of_a_group():
     lrnn = compile_dfa(languages.symmetric_group(5))
     word, _ = random_words(lrnn, 0, batch=1, time=200_000, dtype=np.uint8)
-    with patch("lrnn_theory.compiled.scan.SHORTEST", 10**9):
+    with patch("lrnn_theory.compiled.stretches.SHORTEST", 10**9):
         wanted = scan(lrnn, word, outputs="last", return_state=True, backend="compiled")
     found = scan(lrnn, word, outputs="last", return_state=True, backend="compiled")
     assert found[0].tolist() == wanted[0].tolist()

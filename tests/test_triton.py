@@ -15,8 +15,9 @@ pytest.importorskip("triton", reason="Triton is made for Linux only")
 from constructions import compile_dfa
 from lrnn_theory import LRNN, Dense, Layer, Level, languages, scan
 from lrnn_theory.arithmetic import Arithmetic
-from lrnn_theory.cuda import copies
+from lrnn_theory.cuda import copies, stretches
 from lrnn_theory.cuda.scan import GpuScan
+from lrnn_theory.dispatch import summaries
 from lrnn_theory.scanning import UnsupportedError
 from lrnn_theory.strategies import arithmetics
 
@@ -83,6 +84,29 @@ def test_kernels_for_packed_layers(lrnn, arithmetic, seed):
     ):
         tokens, _ = random_words(lrnn, seed, batch=2, time=33)
         assert_same_in_triton(lrnn, tokens, arithmetic, initial=_repeated(state, 2))
+
+
+@OVERFLOWS
+@SMALL
+@given(signed(), st.integers(1, 40), st.integers(0, 99))
+def test_summaries_of_stretches(lrnn, time, seed):
+    tokens, _ = random_words(lrnn, seed, batch=2, time=time, dtype=np.uint8)
+    words = torch.from_numpy(tokens).to(DEVICE)
+    scans = [GpuScan(lrnn, Arithmetic.parse("float32"), torch.device(DEVICE))]
+    with patch("lrnn_theory.cuda.scan._copies", return_value=None):
+        scans.append(GpuScan(lrnn, Arithmetic.parse("float32"), torch.device(DEVICE)))
+    wanted = summaries(lrnn, "float32").moves(torch.from_numpy(tokens))
+    with (
+        patch.object(copies, "_LANES", 4),
+        patch.object(copies, "_SHORTEST", 4),
+        patch.object(copies, "_GROUP", 2),
+        patch.object(stretches, "_LANES", 4),
+        patch.object(stretches, "_SHORTEST", 4),
+    ):
+        for fast in scans:
+            found = fast.stretches.moves(words)
+            assert torch.equal(found.names.cpu(), wanted.names)
+            assert torch.equal(found.added.cpu(), wanted.added)
 
 
 def _repeated(state, batch):

@@ -1,4 +1,4 @@
-"""The `lrnn` command: analyze, compile, run, verify, check, horizon, extract, census, demo.
+"""The `lrnn` command: analyze, compile, run, stream, verify, check, horizon, extract, census, demo.
 
 Every command writes text for people or, with --json, one object for machines.  Exit codes: 0 done
 or proved; 1 refuted, or a demo that was not proved; 2 nothing was decided, and one line on
@@ -17,7 +17,7 @@ from typing import Annotated, cast
 
 import typer
 
-from constructions.cli import display, precision
+from constructions.cli import display, precision, stream
 from constructions.cli.options import (
     Alphabet,
     Arithmetic,
@@ -213,6 +213,9 @@ def run_words(
     facts = {"arithmetic": name, "answers": said}
     display.put(facts, "\n".join(lines), as_json=as_json)
     return DONE
+
+
+stream.register(app)
 
 
 @app.command("verify")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from threading import Timer
@@ -27,12 +28,13 @@ def put(data: dict[str, Any], text: str, *, as_json: bool) -> None:
 
 
 @contextmanager
-def progress(task: str, unit: str = "") -> Iterator[Callable[[int], None]]:
+def progress(task: str, unit: str = "", *, rate: bool = False) -> Iterator[Callable[[int], None]]:
     """Show on a terminal that work goes on, once it has taken a second.
 
     Args:
         task: what is done.
         unit: of what is counted.
+        rate: whether to show how many a second.
 
     Yields:
         A function to call with the number of units done.
@@ -50,8 +52,14 @@ def progress(task: str, unit: str = "") -> Iterator[Callable[[int], None]]:
     number = bar.add_task(task, total=None)
     timer = Timer(DELAY, bar.start)
     timer.start()
+    start = time.perf_counter()
+
+    def update(done: int) -> None:
+        speed = f", {done / (time.perf_counter() - start):.3g} a second" if rate else ""
+        bar.update(number, description=f"{task}: {count(done, unit)}{speed}")
+
     try:
-        yield lambda done: bar.update(number, description=f"{task}: {count(done, unit)}")
+        yield update
     finally:
         timer.cancel()
         timer.join()  # or the bar might start after it was stopped

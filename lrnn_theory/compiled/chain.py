@@ -27,17 +27,18 @@ class FloatChain:
     Args:
         lrnn: a network of one head of some levels, without a tail.
         arithmetic: where it runs.
-        reason: why it is not packed, for the message.
+        reason: why it is not packed.
 
     Attributes:
         arrays: how many arrays hold the states of a batch.
+        reason: why it is not packed.
 
     Raises:
         UnsupportedError: if the network or the arithmetic is not supported.
     """
 
     def __init__(self, lrnn: LRNN, arithmetic: Arithmetic, reason: str) -> None:
-        levels = lrnn.levels
+        levels, self.reason = lrnn.levels, reason
         if arithmetic.factored and any(isinstance(v.layer.transition, Dense) for v in levels):
             raise UnsupportedError("a dense layer in a factored arithmetic")
         if not (

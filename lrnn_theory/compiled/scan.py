@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,9 +11,10 @@ import torch
 from numpy.typing import NDArray
 
 from lrnn_theory.arithmetic import Arithmetic
+from lrnn_theory.compiled.chain import FloatChain
 from lrnn_theory.compiled.heads import Heads, chain_of
-from lrnn_theory.compiled.packed import SPECIALISED, PackedChain
-from lrnn_theory.compiled.stretches import SHORTEST, Stretches
+from lrnn_theory.compiled.packed import PackedChain
+from lrnn_theory.compiled.stretches import Stretches, in_threads
 from lrnn_theory.lrnn import LRNN, Level
 from lrnn_theory.scanning import (
     Machine,
@@ -27,10 +26,6 @@ from lrnn_theory.scanning import (
 from lrnn_theory.scanning.rational import fractions
 
 Array = NDArray[Any]
-_AT_ONCE = 4
-"""Words that keep a core busy."""
-_FEW = 10_000
-"""Letters that are not worth a thread."""
 
 
 class CompiledScan:
@@ -43,7 +38,7 @@ class CompiledScan:
     def __init__(self, lrnn: LRNN, arithmetic: Arithmetic) -> None:
         chain = len(lrnn.heads) == 1 and lrnn.levels and lrnn.tail is None
         self.chain: Any = (chain_of if chain else Heads)(lrnn, arithmetic)
-        self.stretches = _stretches(self.chain) if isinstance(self.chain, PackedChain) else None
+        self.stretches = _stretches(self.chain)
         self.machine = Machine(lrnn, replace(arithmetic, order="sequential", chunk=0))
 
     def checks(self, tokens: torch.Tensor, lengths: torch.Tensor | None) -> bool:  # noqa: ARG002
@@ -63,7 +58,7 @@ class CompiledScan:
         ends = np.full(len(letters), letters.shape[1]) if lengths is None else lengths.numpy()
         start = initial or self.machine.start(len(letters))
         state = self.chain.enter(start.hidden, _valid(start.shifted, self.machine.lrnn.levels))
-        if lengths is None and not every and self.stretches is not None:
+        if lengths is None and not every and isinstance(self.stretches, Stretches):
             letters = self._through_stretches(self.stretches, letters, state[0])
             ends = np.full(len(letters), letters.shape[1])
         output = start.output.numpy().copy()
@@ -74,7 +69,7 @@ class CompiledScan:
             own = [x[part] for x in state]
             self.chain.read(letters[part], ends[part], own, output[part], of_part)
 
-        _in_threads(read, letters)
+        in_threads(read, letters)
         found = torch.from_numpy(output if told is None else told)
         if outputs == "bits":
             found = packed_bits(found)
@@ -90,14 +85,14 @@ class CompiledScan:
     def _through_stretches(
         self, stretches: Stretches, letters: Array, state: NDArray[np.uint64]
     ) -> Array:
-        """Take the states of few long words most of the way; the letters that are left."""
+        """Take the states of few long words most of the way; the last letters, for the outputs."""
         batch, time = letters.shape
-        count = -(-_AT_ONCE * (os.cpu_count() or 1) // max(batch, 1))
-        length = (time - 1) // count  # at least one letter is left, which tells the output
-        if count < 2 or length < SHORTEST:
+        if not stretches.pays(batch, time - 1):
             return letters
-        stretches.run(letters[:, : count * length], state, count, _in_threads)
-        return letters[:, count * length :]
+        moves = stretches.moves(torch.from_numpy(letters[:, :-1]))
+        h = moves.apply(torch.from_numpy(stretches.level.unpack(state[:, 0])))
+        state[:, 0] = stretches.level.pack(h.numpy())
+        return letters[:, -1:]
 
 
 def _valid(shifted: Sequence[Any], levels: Sequence[Level]) -> Sequence[Any]:
@@ -115,21 +110,11 @@ def _like(x: Array, other: Any) -> Any:
     return fractions(x) if other.dtype == object else x
 
 
-def _stretches(chain: PackedChain) -> Stretches | None:
-    first, *others = chain.levels
-    if others or first.n > SPECIALISED:
-        return None
+def _stretches(chain: Any) -> Stretches | str:
+    """What sums up stretches of letters, or why there is nothing that does."""
+    if not isinstance(chain, PackedChain):
+        return chain.reason if isinstance(chain, FloatChain) else "parallel heads, or a tail"
     try:
-        return Stretches(first)
-    except UnsupportedError:
-        return None
-
-
-def _in_threads(read: Callable[[slice], None], letters: Array) -> None:
-    batch, count = len(letters), os.cpu_count() or 1
-    if letters.size < _FEW or count == 1:
-        read(slice(batch))
-        return
-    edges = [batch * i // count for i in range(count + 1)]
-    with ThreadPoolExecutor(count) as pool:
-        list(pool.map(read, map(slice, edges, edges[1:])))
+        return Stretches(chain.levels)
+    except UnsupportedError as reason:
+        return str(reason)

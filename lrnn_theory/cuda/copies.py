@@ -17,6 +17,7 @@ from lrnn_theory.cuda.copies_kernels import (
 )
 from lrnn_theory.cuda.launch import Words, launch
 from lrnn_theory.cuda.packed import PackedScan
+from lrnn_theory.moves import Moves
 from lrnn_theory.packing import Packed
 from lrnn_theory.scanning import UnsupportedError
 
@@ -81,28 +82,12 @@ class CopiesScan:
         """
         batch, stride = words.letters.shape
         time, count = words.time, words.stretches
-        length = words.length if count > 1 else stride
-        shared: dict[str, Any] = {"WORDS": self.words, "ASM": not knobs.runtime.interpret}
         level: dict[str, Any] = {
             "N": self.level.n,
             "WIDTH": self.level.width,
             "BIAS": self.level.bias,
         }
-        names = [self._names(batch * count)]
-        launch(
-            copies_of_stretches, batch * count,
-            words.letters.view(torch.int32), names[0], self._selectors, self._signs,
-            batch, time, count, length, stride,
-            SIGNED=self.signed, RAGGED=count * length != time, **shared,
-        )  # fmt: skip
-        counts = [count]
-        while counts[-1] > _GROUP:
-            counts.append(-(-counts[-1] // _GROUP))
-            names.append(self._names(batch * counts[-1]))
-            launch(
-                compose_copies, batch * counts[-1],
-                names[-2], names[-1], batch, counts[-1], counts[-2], _GROUP, **shared,
-            )  # fmt: skip
+        names, counts = self._read(words, _GROUP)
         first = None
         if starts:
             before = None
@@ -113,7 +98,7 @@ class CopiesScan:
                 launch(
                     copies_before, batch * groups,
                     x, x if above is None else above, before, batch, groups, total, group,
-                    HAS_ABOVE=above is not None, **shared,
+                    HAS_ABOVE=above is not None, **self._shared(),
                 )  # fmt: skip
             first = torch.empty(1, batch * count, dtype=words.state.dtype, device=self.device)
             launch(
@@ -123,9 +108,47 @@ class CopiesScan:
         launch(
             finish_copies, batch,
             names[-1], words.state, words.letters, words.output, scan.follow,
-            batch, counts[-1], time - 1, stride, LEVELS=scan.levels, **level, **shared,
+            batch, counts[-1], time - 1, stride, LEVELS=scan.levels, **level, **self._shared(),
         )  # fmt: skip
         return first
+
+    def moves(self, words: Words) -> Moves:
+        """What words that fill their rows do, (batch, n); no states are read."""
+        four = self._read(self.cut(words), 1)[0][-1]
+        shifts = 8 * torch.arange(4, device=self.device)
+        found = ((four[..., None] >> shifts) & 255).transpose(0, 1).flatten(1)[:, : self.level.n]
+        place, negated = found & 127, found > 127
+        names = torch.where(place < self.level.n, place + 1, 0)
+        names = torch.where(negated, -names, names).long()
+        return Moves(names, torch.zeros_like(names))
+
+    def _read(self, words: Words, most: int) -> tuple[list[torch.Tensor], list[int]]:
+        """The names after stretches, and after more and more of them together.
+
+        Returns:
+            Names, (WORDS, batch * count) each, and every count; the last one is at most `most`.
+        """
+        batch, stride = words.letters.shape
+        time, count = words.time, words.stretches
+        length = words.length if count > 1 else stride
+        names, counts = [self._names(batch * count)], [count]
+        launch(
+            copies_of_stretches, batch * count,
+            words.letters.view(torch.int32), names[0], self._selectors, self._signs,
+            batch, time, count, length, stride,
+            SIGNED=self.signed, RAGGED=count * length != time, **self._shared(),
+        )  # fmt: skip
+        while counts[-1] > most:
+            counts.append(-(-counts[-1] // _GROUP))
+            names.append(self._names(batch * counts[-1]))
+            launch(
+                compose_copies, batch * counts[-1],
+                names[-2], names[-1], batch, counts[-1], counts[-2], _GROUP, **self._shared(),
+            )  # fmt: skip
+        return names, counts
+
+    def _shared(self) -> dict[str, Any]:
+        return {"WORDS": self.words, "ASM": not knobs.runtime.interpret}
 
     def _names(self, stretches: int) -> torch.Tensor:
         return torch.empty(self.words, stretches, dtype=torch.int32, device=self.device)

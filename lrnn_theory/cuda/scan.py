@@ -13,6 +13,7 @@ from lrnn_theory.cuda.floats import FloatScan
 from lrnn_theory.cuda.launch import Words, aligned, launch, tell
 from lrnn_theory.cuda.packed import PackedScan
 from lrnn_theory.cuda.packed_kernels import highest_letter
+from lrnn_theory.cuda.stretches import Stretches
 from lrnn_theory.lrnn import LRNN
 from lrnn_theory.packing import pack
 from lrnn_theory.scanning import Machine, Outputs, ScanState, UnsupportedError, read
@@ -43,12 +44,19 @@ class GpuScan:
         if len(lrnn.letters) > _MOST_LETTERS:
             raise UnsupportedError(f"more than {_MOST_LETTERS} letters")
         self.copies: CopiesScan | None = None
+        self.stretches: Stretches | str
         try:
             packed = pack(lrnn, arithmetic)
             self.chain: Any = _PackedStates(PackedScan(packed, device))
-            self.copies = _copies(packed, device)
-        except UnsupportedError:
+        except UnsupportedError as reason:
+            self.stretches = str(reason)
             self.chain = _FloatStates(FloatScan(lrnn, arithmetic, device), lrnn)
+        else:
+            self.copies = _copies(packed, device)
+            try:
+                self.stretches = Stretches(packed, device, self.copies)
+            except UnsupportedError as reason:
+                self.stretches = str(reason)
         self.machine = Machine(lrnn, replace(arithmetic, order="sequential", chunk=0), device)
         self.device = device
 
@@ -205,7 +213,9 @@ class _PackedStates:
             fields = (words.to(torch.int64)[:, None] >> shifts) & ((1 << level.width) - 1)
             entries = (fields - level.bias)[:, :, None]
             is_tensor = isinstance(h, torch.Tensor)
-            hidden.append(entries.to(h.dtype) if is_tensor else entries.cpu().numpy())
+            hidden.append(
+                entries.to(h.dtype) if is_tensor else entries.cpu().numpy().astype(h.dtype)
+            )
         return hidden
 
 

@@ -130,7 +130,14 @@ def _freeze(running: Any, new: ScanState, old: ScanState) -> ScanState:
 
 
 class FastScan(Protocol):
-    """An LRNN in an arithmetic, ready to read batches of words with the bits of `read`."""
+    """An LRNN in an arithmetic, ready to read batches of words with the bits of `read`.
+
+    Attributes:
+        stretches: what sums up stretches of letters (`lrnn_theory.moves.Summaries`), or a text that
+            says why nothing does.
+    """
+
+    stretches: Any
 
     def checks(self, tokens: torch.Tensor, lengths: torch.Tensor | None) -> bool:
         """Whether `run` finds letters out of range by itself."""

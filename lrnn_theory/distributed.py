@@ -1,0 +1,400 @@
+"""Scans by several processes with torch.distributed: shares of a batch, stretches of a long word.
+
+Any number of processes, on CPUs (gloo) or GPUs (NCCL).  A function here is called by all processes
+of a group with the same arguments, and gives the bits of `scan`.  Without a group it runs in one
+process.  An error in one process is raised in all of them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Literal
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from numpy.typing import NDArray
+
+from lrnn_theory.arithmetic import Arithmetic
+from lrnn_theory.dispatch import scan, summaries, token_tensor
+from lrnn_theory.handover import from_bytes, to_bytes
+from lrnn_theory.lrnn import LRNN
+from lrnn_theory.moves import Moves, Summaries, moved
+from lrnn_theory.scanning import ScanState, UnsupportedError
+from lrnn_theory.streaming import PIECE, Reader, regrouped
+
+_PATIENCE = timedelta(days=365)
+"""How long a process waits for the others: for as long as they read."""
+
+
+class Ranks:
+    """The processes of a group; one if there is no group.
+
+    Attributes:
+        rank: this one.
+        size: how many.
+    """
+
+    def __init__(self, group: dist.ProcessGroup | None = None) -> None:
+        self._group = group
+        self.rank, self.size = 0, 1
+        if dist.is_available() and dist.is_initialized():
+            self.rank, self.size = dist.get_rank(group), dist.get_world_size(group)
+            on_gpu = dist.get_backend(group) == "nccl"
+            self._device = torch.device("cuda", torch.cuda.current_device()) if on_gpu else "cpu"
+
+    def share(self, count: int) -> slice:
+        """This process's part of so many things: consecutive, and no two parts differ by 2."""
+        first, last = (count * r // self.size for r in (self.rank, self.rank + 1))
+        return slice(first, last)
+
+    def gather(self, found: bytes | Exception) -> list[bytes]:
+        """What every process has found, in order; an error of one is raised in all.
+
+        Raises:
+            ValueError: the error of the first process that hands in one,
+            RuntimeError: or this, if it is another error than ValueError or TypeError.
+        """
+        if self.size == 1:
+            if isinstance(found, Exception):
+                raise found
+            return [found]
+        if isinstance(found, Exception):
+            bad_input = isinstance(found, (ValueError, TypeError))
+            text = str(found) if bad_input else f"{type(found).__name__}: {found}"
+            own = (b"V" if bad_input else b"R") + text.encode()
+        else:
+            own = b"-" + found
+        cause = found if isinstance(found, Exception) else None
+        all_found = self._all_gather(own)
+        for other in all_found:
+            if not other.startswith(b"-"):
+                error = ValueError if other.startswith(b"V") else RuntimeError
+                raise error(other[1:].decode()) from cause
+        return [x[1:] for x in all_found]
+
+    def _all_gather(self, own: bytes) -> list[bytes]:
+        length = torch.tensor([len(own)], device=self._device)
+        lengths = [torch.empty_like(length) for _ in range(self.size)]
+        dist.all_gather(lengths, length, group=self._group)
+        sizes = [int(x) for x in lengths]
+        data = torch.zeros(max(sizes), dtype=torch.uint8)
+        data[: len(own)] = torch.frombuffer(bytearray(own), dtype=torch.uint8)
+        data = data.to(self._device)
+        parts = [torch.empty_like(data) for _ in range(self.size)]
+        dist.all_gather(parts, data, group=self._group)
+        return [x.cpu().numpy().tobytes()[:size] for x, size in zip(parts, sizes, strict=True)]
+
+    def concatenate(self, own: torch.Tensor, counts: list[int]) -> torch.Tensor:
+        """The rows of all processes, of which each has so many."""
+        if self.size == 1:
+            return own
+        place = own.device
+        padded = torch.zeros((max(counts), *own.shape[1:]), dtype=own.dtype, device=self._device)
+        padded[: len(own)] = own
+        parts = [torch.empty_like(padded) for _ in range(self.size)]
+        dist.all_gather(parts, padded, group=self._group)
+        return torch.cat([x[:k] for x, k in zip(parts, counts, strict=True)]).to(place)
+
+
+def scan_batch(
+    lrnn: LRNN,
+    tokens: Any,
+    arithmetic: str | Arithmetic = "float32",
+    *,
+    lengths: Any = None,
+    outputs: Literal["all", "last"] = "all",
+    device: torch.device | str | None = None,
+    group: dist.ProcessGroup | None = None,
+) -> torch.Tensor:
+    """Run an LRNN on a batch of words, a share of them in every process.
+
+    Args:
+        lrnn: the network.
+        tokens: all words, as for `scan`; a process reads its own rows only.
+        arithmetic: as for `scan`.
+        lengths: of all words, as for `scan`.
+        outputs: as for `scan`.
+        device: where this process computes; by default where `tokens` lies.
+        group: the processes; by default all.
+
+    Returns:
+        In every process what `scan` returns for all words.
+
+    Raises:
+        ValueError: as `scan` does, in all processes.
+        RuntimeError: if another process failed.
+
+    Example:
+        >>> from constructions import compile_dfa
+        >>> scan_batch(compile_dfa("(0|10*1)*"), [[1, 0, 1], [1, 1, 1]]).tolist()
+        [[0, 0, 1], [0, 1, 0]]
+    """
+    ranks = Ranks(group)
+    found: Any
+    own = torch.empty(0)
+    try:
+        words = token_tensor(tokens)
+        part = ranks.share(len(words))
+        if lengths is not None:
+            if len(lengths) != len(words):
+                raise ValueError(f"Argument 'lengths' must hold {len(words)} integers.")
+            lengths = torch.as_tensor(lengths)[part]
+        own = scan(lrnn, words[part], arithmetic, lengths=lengths, outputs=outputs, device=device)
+        found = len(own).to_bytes(8, "big")
+    except Exception as error:
+        found = error
+    counts = [int.from_bytes(x, "big") for x in ranks.gather(found)]
+    return ranks.concatenate(own, counts)
+
+
+@dataclass(frozen=True, eq=False)
+class WholeWord:
+    """What came of a word that several processes read.
+
+    Attributes:
+        output: the output after its last letter; for the empty word -1 in a Mealy machine.
+        state: the state after it, on this process's device.
+        letters: how many letters it has.
+        first: how many of them come before this process's stretch.
+        order: "parallel" if every process read its stretch at once; "sequential" if each waited for
+            the one before it.
+        reason: why it was sequential; empty in one process.
+    """
+
+    output: int
+    state: ScanState
+    letters: int
+    first: int
+    order: Literal["parallel", "sequential"]
+    reason: str = ""
+
+
+def scan_word(
+    lrnn: LRNN,
+    stretch: Callable[[], Iterable[Any]],
+    arithmetic: str | Arithmetic = "float32",
+    *,
+    initial: ScanState | None = None,
+    device: torch.device | str = "cpu",
+    piece: int = PIECE,
+    each: Callable[[int, NDArray[np.int64]], None] | None = None,
+    progress: Callable[[int], None] | None = None,
+    group: dist.ProcessGroup | None = None,
+) -> WholeWord:
+    """Run an LRNN on one word, of which every process has a stretch of consecutive letters.
+
+    Where the network is one layer that moves entries (`lrnn_theory.moves`) all stretches are read
+    at once: what each does to any state is 2 n integers, and those before a process's own give the
+    state that its stretch starts from.  Nothing is rounded, so that the bits are those of one
+    letter after another.  Everything else, cascades and layers that round among them, is read in
+    sequential order: a process waits for the state in which the one before it ends.
+
+    Args:
+        lrnn: the network.
+        stretch: begins to read this process's stretch, pieces as for `Reader.read`.  It is called
+            twice where there are several processes, all outputs are wanted, and stretches are read
+            at once.
+        arithmetic: as for `scan`.
+        initial: the state of one word to continue from, the same in all processes.
+        device: where this process computes.
+        piece: how many letters are read at once.
+        each: called for every piece of the stretch, in order, with the number of letters before it
+            in the whole word, and the outputs after each of its letters.
+        progress: called with the number of letters that this process has read.
+        group: the processes; by default all.
+
+    Raises:
+        ValueError: as `scan` does, in all processes.
+        RuntimeError: if another process failed.
+
+    Example:
+        >>> from constructions import compile_dfa
+        >>> scan_word(compile_dfa("(0|10*1)*"), lambda: [[1, 0], [1, 1]]).output
+        0
+    """
+    ranks = Ranks(group)
+    word = _Word(lrnn, arithmetic, device, piece, progress or (lambda _: None), ranks)
+    found: Any
+    start: Any = None
+    sums: Summaries | None = None
+    try:
+        start = word.reader(initial).state
+        sums, reason = word.summaries(start)
+        found = reason.encode()
+    except Exception as error:
+        found = error
+    reasons = [x.decode() for x in ranks.gather(found)]
+    reason = next(filter(None, reasons), "")
+    if sums is None or reason or (ranks.size == 1 and each):
+        return word.in_turn(start, stretch, each, reason if ranks.size > 1 else "")
+    return word.at_once(start, stretch, each, sums)
+
+
+class _Word:
+    """One word, and who reads it where."""
+
+    def __init__(
+        self,
+        lrnn: LRNN,
+        arithmetic: str | Arithmetic,
+        device: torch.device | str,
+        piece: int,
+        progress: Callable[[int], None],
+        ranks: Ranks,
+    ) -> None:
+        self._lrnn, self._arithmetic, self._device = lrnn, arithmetic, device
+        self._piece, self._progress, self._ranks = piece, progress, ranks
+
+    def reader(self, initial: ScanState | None) -> Reader:
+        """A reader that starts from a state."""
+        return Reader(
+            self._lrnn, self._arithmetic, initial=initial, device=self._device, piece=self._piece
+        )
+
+    def summaries(self, start: ScanState) -> tuple[Summaries | None, str]:
+        """What sums up stretches, or why nothing does."""
+        try:
+            found = summaries(self._lrnn, self._arithmetic, self._device)
+            moved(found.level, Moves.nothing(found.level.n), 0, start)
+        except UnsupportedError as reason:
+            return None, str(reason)
+        return found, ""
+
+    def in_turn(
+        self,
+        start: ScanState,
+        stretch: Callable[[], Iterable[Any]],
+        each: Callable[[int, NDArray[np.int64]], None] | None,
+        reason: str,
+    ) -> WholeWord:
+        """Every process takes the state on from where the one before it ended."""
+        state, letters, first = start, 0, 0
+        for turn in range(self._ranks.size):
+            found: Any = b""
+            if turn == self._ranks.rank:
+                first = letters
+                try:
+                    own = self._read(state, stretch, each, first)
+                    found = (first + own.letters).to_bytes(8, "big") + to_bytes(own.state)
+                except Exception as error:
+                    found = error
+            data = self._ranks.gather(found)[turn]
+            letters, state = int.from_bytes(data[:8], "big"), from_bytes(data[8:], start)
+        return WholeWord(int(state.output), state, letters, first, "sequential", reason)
+
+    def at_once(
+        self,
+        start: ScanState,
+        stretch: Callable[[], Iterable[Any]],
+        each: Callable[[int, NDArray[np.int64]], None] | None,
+        sums: Summaries,
+    ) -> WholeWord:
+        """Every process sums up its stretch; then all know all states."""
+        found: Any
+        try:
+            found = self._sum_up(stretch, sums)
+        except Exception as error:
+            found = error
+        state, letters, first, own = start, 0, 0, start
+        for turn, data in enumerate(self._ranks.gather(found)):
+            if turn == self._ranks.rank:
+                first, own = letters, state
+            count, last, *numbers = np.frombuffer(bytearray(data), np.int64)
+            if count:
+                names, added = torch.from_numpy(np.array(numbers)).reshape(2, -1)
+                state = moved(sums.level, Moves(names, added), int(last), state)
+            letters += int(count)
+        if each:
+            found = b""
+            try:
+                self._read(own, stretch, each, first)
+            except Exception as error:
+                found = error
+            self._ranks.gather(found)
+        return WholeWord(int(state.output), state, letters, first, "parallel")
+
+    def _sum_up(self, stretch: Callable[[], Iterable[Any]], sums: Summaries) -> bytes:
+        """The number of letters, the last one, and what they do."""
+        total, count, last = Moves.nothing(sums.level.n), 0, -1
+        for letters in regrouped(stretch(), self._piece):
+            own = sums.moves(self._checked(letters))
+            total = total.then(Moves(*(x[0].cpu() for x in own)))
+            count, last = count + len(letters), int(letters[-1])
+            self._progress(count)
+        return np.array([count, last, *total.names, *total.added], np.int64).tobytes()
+
+    def _checked(self, letters: torch.Tensor) -> torch.Tensor:
+        low, high = (int(x) for x in torch.aminmax(letters))
+        if low < 0 or high >= len(self._lrnn.letters):
+            raise ValueError(
+                f"A piece must hold letter indices in 0..{len(self._lrnn.letters) - 1}, "
+                f"not {low}..{high}."
+            )
+        return letters[None].to(self._device)
+
+    def _read(
+        self,
+        state: ScanState,
+        stretch: Callable[[], Iterable[Any]],
+        each: Callable[[int, NDArray[np.int64]], None] | None,
+        first: int,
+    ) -> Reader:
+        """Read the stretch from its start state."""
+        reader = self.reader(state)
+        if each:
+            for outputs in reader.outputs(stretch()):
+                each(first + reader.letters - len(outputs), outputs)
+                self._progress(reader.letters)
+        else:
+            for letters in regrouped(stretch(), self._piece):
+                reader.read([letters])
+                self._progress(reader.letters)
+        return reader
+
+
+@contextmanager
+def processes(device: str = "auto") -> Iterator[torch.device]:
+    """Join the processes that torchrun started, for a while; without torchrun there is one.
+
+    Args:
+        device: "cpu", "cuda", or "auto", which is a GPU if there is one; with several processes on
+            a host each has a GPU of its own.  In one process also "cuda:N".
+
+    Yields:
+        The device of this process.
+
+    Raises:
+        ValueError: if there is no such device here.
+    """
+    world, local_world, local = (
+        int(os.environ.get(name, default))
+        for name, default in (("WORLD_SIZE", "1"), ("LOCAL_WORLD_SIZE", "1"), ("LOCAL_RANK", "0"))
+    )
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if device == "auto":
+        device = "cuda" if gpus else "cpu"
+    if world == 1:
+        yield torch.device(device)
+        return
+    if device not in ("cpu", "cuda"):
+        raise ValueError(
+            f"Argument 'device' must be auto, cpu or cuda in several processes, not {device!r}."
+        )
+    if device == "cuda" and gpus < local_world:
+        raise ValueError(f"{local_world} processes on a host need as many GPUs, and it has {gpus}.")
+    options: dict[str, Any] = {"backend": "gloo"}
+    place = torch.device(device)
+    if device == "cuda":
+        place = torch.device("cuda", local)
+        torch.cuda.set_device(place)
+        options = {"backend": "nccl", "device_id": place}
+    dist.init_process_group(timeout=_PATIENCE, **options)
+    try:
+        yield place
+    finally:
+        dist.destroy_process_group()
