@@ -72,6 +72,14 @@ def plain_layer(maps: ArrayLike, initial: int) -> Layer:
     )
 
 
+def sign_layer() -> Layer:
+    """The scalar that action 0 keeps and action 1 negates: two coordinates, 1 for -1."""
+    transition = Householder(np.ones((1, 1), np.int64), np.array([2]), np.array([0, 0, 1]))
+    readout = np.array([[[0, 0], [1, 1]], [[1, 0], [0, 1]]])
+    words = np.array([1, -1]).reshape(2, 1, 1)
+    return Layer(transition, np.zeros((2, 1, 1), int), words[0], (words,), readout, 2, 0)
+
+
 def register_layer(maps: ArrayLike, initial: int) -> Layer:
     """The layer of width 2n with a pre-state register, for maps of shape (actions, size).
 
