@@ -9,12 +9,12 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from constructions import ALL, compile_dfa
-from constructions.regular_language import wire
 from lrnn_theory import LRNN, Automaton, Proved, languages, verify
 from lrnn_theory.arithmetic import EXACT
 from lrnn_theory.cascade import Budget, decompose
 from lrnn_theory.strategies import automata
 from lrnn_theory.verification.certificate import describe
+from lrnn_theory.wiring import wire
 
 
 def same(x, y):
