@@ -183,10 +183,9 @@ def _orbits(core: Automaton, points: NDArray[np.int64]) -> NDArray[np.int64]:
     """The orbit of every point under the stabiliser of the initial state (Schreier's lemma)."""
     n = points.shape[1]
     leads = np.empty((core.n_states, n), np.int64)  # along the access word of every state
-    for state, word in core.access_words.items():
-        leads[state] = np.arange(n)
-        for a in word:
-            leads[state] = points[a, leads[state]]
+    leads[core.initial] = np.arange(n)
+    for state, a, before in _steps(core):
+        leads[state] = points[a, leads[before]]
     label = np.arange(n)
     while True:
         new = label.copy()
@@ -200,17 +199,25 @@ def _orbits(core: Automaton, points: NDArray[np.int64]) -> NDArray[np.int64]:
         label = new
 
 
+def _steps(core: Automaton) -> list[tuple[int, int, int]]:
+    """Every state but the initial one, the last letter of its access word, the state before it.
+
+    Those of shorter words come first.
+    """
+    before = np.argsort(core.delta, axis=1)
+    words = sorted(core.access_words.items(), key=lambda pair: len(pair[1]))
+    return [(q, int(word[-1]), int(before[word[-1], q])) for q, word in words if len(word)]
+
+
 def _vectors(
     core: Automaton, points: NDArray[np.int64], start: NDArray[np.int64]
 ) -> NDArray[np.int64] | None:
     """Follow `start` along shortest words; None if a state gets two vectors or two states one."""
     inverse = np.argsort(points, axis=1)
     vectors = np.zeros((core.n_states, len(start)), np.int64)
-    for state, word in core.access_words.items():
-        x = start
-        for a in word:
-            x = x[inverse[a]]
-        vectors[state] = x
+    vectors[core.initial] = start
+    for state, a, before in _steps(core):
+        vectors[state] = vectors[before, inverse[a]]
     moved = vectors[:, inverse]  # (states, letters, points)
     if (moved != vectors[core.delta.T]).any() or len(np.unique(vectors, axis=0)) < core.n_states:
         return None

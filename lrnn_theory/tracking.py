@@ -25,7 +25,7 @@ from lrnn_theory.representations import Irreducible, irreducible, simplified
 Array = NDArray[Any]
 Objective = Literal["factors", "n"]
 
-MAX_SUMS = 20_000
+MAX_SUMS = 2_000
 """How many sums of constituents are looked at."""
 
 CANDIDATES = 300
@@ -91,21 +91,23 @@ def least(
     classes = len(characters[0].spectrum)
     nothing = np.zeros(len(letters), np.int64)
     heap: list[Any] = [((0, 0, 0), (), 0, nothing, np.ones(classes, bool))]
-    for _ in range(MAX_SUMS):
-        if not heap:
-            return None
+    seen: set[tuple[bytes, int, bytes]] = set()
+    while heap and len(seen) < MAX_SUMS:
         _, chosen, n, lengths, kernel = heapq.heappop(heap)
+        state = kernel.tobytes(), n, lengths.tobytes()
+        if state in seen:
+            continue
+        seen.add(state)
         if chosen and kernel.sum() == 1:
-            return Choice(
-                tuple(options[j][0] for j in chosen), int(lengths.max(initial=0)), n, True
-            )
-        for j in range(chosen[-1] + 1 if chosen else 0, len(options)):
+            names = tuple(sorted(options[j][0] for j in chosen))
+            return Choice(names, int(lengths.max(initial=0)), n, True)
+        for j in range(len(options)):
             _, dimension, more, blind = options[j]
             smaller = kernel & blind
             if not chosen or smaller.sum() < kernel.sum():
                 longer, total, size = (*chosen, j), lengths + more, n + dimension
                 heapq.heappush(heap, (cost(longer, size, total), longer, size, total, smaller))
-    return _greedy(options)
+    return _greedy(options) if heap else None
 
 
 def _greedy(options: list[Any]) -> Choice | None:
@@ -119,7 +121,7 @@ def _greedy(options: list[Any]) -> Choice | None:
         name, dimension, more, blind = options[j]
         kernel, n, lengths = kernel & blind, n + dimension, lengths + more
         chosen.append(name)
-    return Choice(tuple(chosen), int(lengths.max(initial=0)), n, False)
+    return Choice(tuple(sorted(chosen)), int(lengths.max(initial=0)), n, False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,7 +162,7 @@ def _track(table: bytes, shape: tuple[int, int], initial: int, integral: bool) -
     except ValueError as error:
         return str(error)
     letters = group.classes[group.letters]
-    usable = list(range(len(characters)))
+    usable = [i for i, c in enumerate(characters) if not integral or _has_integers(c)]
     models: dict[int, Irreducible] = {}
     bound = least(characters, letters, signs=True)
     while (choice := least(characters, letters, signs=True, usable=usable)) is not None:
@@ -176,6 +178,11 @@ def _track(table: bytes, shape: tuple[int, int], initial: int, integral: bool) -
             return _assemble(group, choice, models, initial)
     kind = "signed permutation matrices" if integral else "exact orthogonal matrices"
     return f"no faithful representation with {kind} was found (group of order {group.order})"
+
+
+def _has_integers(character: RealCharacter) -> bool:
+    """Whether all traces are integers, as those of signed permutations are."""
+    return all(isinstance(x, int) for x in character.values)
 
 
 def _assemble(
