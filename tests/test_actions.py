@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lrnn_theory import Automaton, languages
+from lrnn_theory import Automaton, actions, languages
 from lrnn_theory.actions import smallest_action
 from lrnn_theory.characters import FiniteGroup
 
@@ -45,10 +45,16 @@ def test_known_degrees():
     assert all(smallest_action(machine).exact for machine in machines.values())
 
 
-def test_a_search_that_was_cut_short_proves_nothing():
+def test_a_search_that_was_cut_short_proves_nothing(monkeypatch):
     s4 = languages.BESTIARY["s4_two_generators"]()
     assert not smallest_action(s4, max_tries=1).exact
     assert not smallest_action(s4, max_states=20).exact
+    for k in (3, 6):  # the sums of six of the 63 systems of two blocks in Z2^6 are too many
+        q = np.arange(2**k)
+        cube = Automaton.from_table([q ^ (1 << i) for i in range(k)], accepting=[0])
+        assert (tracks(cube), smallest_action(cube).exact) == ((6, True) if k == 3 else (64, False))
+    monkeypatch.setattr(actions, "_block_systems", lambda _: ([], False))
+    assert not smallest_action(s4).exact
 
 
 @settings(deadline=None, max_examples=15)

@@ -102,6 +102,25 @@ def test_named_groups(automaton, construction, n, factors):
     assert track(core_of(automaton)[1]).choice.exact
 
 
+@pytest.mark.parametrize(
+    ("automaton", "least_distance"),
+    [
+        (dihedral_group(5), 0.618),  # 2 sin(pi/10): ten vectors at equal distances
+        (quaternion_group(), 1.414),
+        (symmetric_group(4), 0.65),
+        (alternating_group(5, "two"), 0.43),
+        (TURNS, 0.18),
+    ],
+    ids=["D5", "Q8", "S4", "A5", "A5 half turns"],
+)
+def test_codewords_are_far_apart(automaton, least_distance):
+    found = track(core_of(automaton)[1])
+    vectors = found.vectors.astype(float)
+    vectors /= np.linalg.norm(vectors[found.start])
+    distances = np.linalg.norm(vectors[:, None] - vectors, axis=2)
+    assert distances[found.states[:, None] != found.states].min() > least_distance
+
+
 @settings(deadline=None, max_examples=30)
 @given(group_automata(4), st.booleans(), st.sampled_from(["factors", "n"]))
 def test_no_faithful_sum_is_better(automaton, signs, objective):
