@@ -7,16 +7,22 @@ from typing import Any
 
 from constructions.cyclic import CYCLIC, ROTATION
 from constructions.dense import DENSE
+from constructions.orthogonal import ORTHOGONAL, SIGNED
 from constructions.parity import PARITY
 from constructions.permutation import PERMUTATION
+from constructions.reflections import REFLECTIONS
 from constructions.regular_language import REGISTER, SHIFT
+from constructions.star_free import STAR_FREE, STAR_FREE_SHIFT
 from lrnn_theory.automaton import Automaton
 from lrnn_theory.construction import Construction, core_of
 from lrnn_theory.lrnn import LRNN
 
 __all__ = ["ALL", "CONSTRUCTIONS", "OBJECTIVES", "compile_dfa"]
 
-ALL: tuple[Construction, ...] = (PARITY, CYCLIC, PERMUTATION, REGISTER, SHIFT, ROTATION, DENSE)
+ALL: tuple[Construction, ...] = (
+    PARITY, CYCLIC, PERMUTATION, SIGNED, REGISTER, SHIFT, STAR_FREE, STAR_FREE_SHIFT, ROTATION,
+    REFLECTIONS, ORTHOGONAL, DENSE,
+)  # fmt: skip
 """Every construction."""
 
 CONSTRUCTIONS: dict[str, Construction] = {c.key: c for c in ALL}

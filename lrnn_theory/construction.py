@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from lrnn_theory.automaton import Automaton
 from lrnn_theory.lrnn import LRNN, Layer, Level
@@ -115,18 +116,30 @@ def empty_output(core: Automaton) -> int:
 
 
 def orbit_layer(
-    core: Automaton, transition: Transition, h0: np.ndarray, vectors: list[np.ndarray]
+    core: Automaton,
+    transition: Transition,
+    h0: np.ndarray,
+    vectors: list[np.ndarray],
+    states: ArrayLike | None = None,
 ) -> Layer:
-    """The layer of a group automaton: codeword q is the vector (n,) of state q; no input B.
+    """The layer of a group automaton with a codeword (n,) for every state; no input B.
 
     Both coordinates are read: a letter is a bijection, so the previous state follows from the
     current one.
+
+    Args:
+        core: the automaton.
+        transition: one action a letter.
+        h0: the initial codeword.
+        vectors: the codewords.
+        states: the state of every codeword, if there may be several for one; otherwise codeword q
+            is that of state q.
     """
     n_letters, n_states = core.delta.shape
-    readout = np.zeros((n_letters, n_states, 2), np.int32)
-    readout[:, :, 1] = np.arange(n_states)
-    for a, image in enumerate(core.delta):
-        readout[a, image, 0] = np.arange(n_states)
+    current = np.arange(n_states) if states is None else np.asarray(states)
+    readout = np.zeros((n_letters, len(vectors), 2), np.int32)
+    readout[:, :, 1] = current
+    readout[:, :, 0] = np.argsort(core.delta, axis=1)[:, current]
     words = np.stack(vectors)[:, :, None]
     b = np.zeros((n_letters, len(h0), 1), np.int64)
     return Layer(transition, b, h0[:, None], (words,), readout, n_states, core.initial)

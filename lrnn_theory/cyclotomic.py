@@ -15,6 +15,7 @@ from functools import lru_cache
 from math import gcd, lcm
 
 import mpmath
+from flint import fmpq, fmpq_poly
 
 MAX_ORDER = 100_000
 """Largest accepted N; an element of Q(ζ_N) takes up to N rationals."""
@@ -99,6 +100,29 @@ class Cyclotomic:
                         product[i + j] += a * b
         return Cyclotomic(x.order, product)
 
+    def inverse(self) -> Cyclotomic:
+        """The reciprocal.
+
+        Raises:
+            ZeroDivisionError: if the number is 0.
+
+        Example:
+            >>> (1 + zeta(8)).inverse() * (1 + zeta(8)) == 1
+            True
+        """
+        if not self:
+            raise ZeroDivisionError("0 has no inverse")
+        own = fmpq_poly([fmpq(c.numerator, c.denominator) for c in self.coefficients])
+        _, factor, _ = own.xgcd(fmpq_poly(list(cyclotomic_polynomial(self.order))))
+        return Cyclotomic(self.order, [Fraction(int(c.p), int(c.q)) for c in factor.coeffs()])
+
+    def __truediv__(self, other: object) -> Cyclotomic:
+        pair = self._pair(other)
+        return NotImplemented if pair is None else pair[0] * pair[1].inverse()
+
+    def __rtruediv__(self, other: object) -> Cyclotomic:
+        return self.inverse() * other
+
     __radd__ = __add__
     __rmul__ = __mul__
 
@@ -110,11 +134,14 @@ class Cyclotomic:
         return any(self.coefficients)
 
     def __hash__(self) -> int:
-        # Equal numbers of different orders must agree: the trace over the degree does.
+        return hash(self.mean)  # equal numbers of different orders must agree
+
+    @property
+    def mean(self) -> Fraction:
+        """The mean of the conjugates: the trace to Q divided by the degree."""
         n = self.order
-        return hash(
-            sum((c * _normalised_trace(n, i) for i, c in enumerate(self.coefficients)), Fraction(0))
-        )
+        terms = (c * _normalised_trace(n, i) for i, c in enumerate(self.coefficients) if c)
+        return sum(terms, start=Fraction(0))
 
     # ---------------------------------------------------------------- real numbers
 
@@ -125,6 +152,38 @@ class Cyclotomic:
         for i, c in enumerate(self.coefficients):
             flipped[-i % n] += c
         return Cyclotomic(n, flipped)
+
+    def in_smallest_field(self) -> Exact:
+        """The same number written with the least order N; an int or Fraction if it is rational.
+
+        For a prime p whose square divides N, Q(ζ_(N/p)) has the powers ζ_N^i with p | i as a basis;
+        for another one it has the numbers that the relative trace multiplies by p - 1.
+
+        Example:
+            >>> (zeta(60, 12) * 2).in_smallest_field()
+            2 z5^1
+        """
+        x = self
+        for p in (p for p in range(2, self.order + 1) if self.order % p == 0):
+            while x.order % p == 0 and (smaller := x._without(p)) is not None:
+                x = smaller
+        return simplify(x)
+
+    def _without(self, p: int) -> Cyclotomic | None:
+        """The number in Q(ζ_(N/p)), for a divisor p of N; None if it is not there or p no prime."""
+        m = self.order // p
+        if m % p == 0:
+            if any(c for i, c in enumerate(self.coefficients) if i % p):
+                return None
+            return Cyclotomic(m, self.coefficients[::p])
+        if any(p % d == 0 for d in range(2, p)):
+            return None
+        inverse = pow(p, -1, m) if m > 1 else 0
+        trace = [Fraction(0)] * m
+        for i, c in enumerate(self.coefficients):  # ζ_N^i = ζ_m^(i / p) times a power of ζ_p
+            trace[i * inverse % m] += c if i % p == 0 else -c / (p - 1)
+        smaller = Cyclotomic(m, trace)
+        return smaller if smaller == self else None
 
     @property
     def is_real(self) -> bool:

@@ -18,6 +18,7 @@ All weights are 0, 1 or -1.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -72,10 +73,24 @@ def plain_layer(maps: ArrayLike, initial: int) -> Layer:
     )
 
 
-def register_layer(maps: ArrayLike, initial: int) -> Layer:
+def sign_layer() -> Layer:
+    """The scalar that action 0 keeps and action 1 negates: two coordinates, 1 for -1."""
+    transition = Householder(np.ones((1, 1), np.int64), np.array([2]), np.array([0, 0, 1]))
+    readout = np.array([[[0, 0], [1, 1]], [[1, 0], [0, 1]]])
+    words = np.array([1, -1]).reshape(2, 1, 1)
+    return Layer(transition, np.zeros((2, 1, 1), int), words[0], (words,), readout, 2, 0)
+
+
+def register_layer(maps: ArrayLike, initial: int, *, halving: bool = False) -> Layer:
     """The layer of width 2n with a pre-state register, for maps of shape (actions, size).
 
     Its readout knows the previous and the current coordinate after every action.
+
+    Args:
+        maps: permutations and constants.
+        initial: the initial coordinate.
+        halving: reset by [[0, 0], [I/2, 0]], which is 3n projections instead of n swaps and n
+            projections: no eigenvalue below 0, and a register that holds halves.
 
     Raises:
         ValueError: if a map is neither a permutation nor constant.
@@ -92,12 +107,13 @@ def register_layer(maps: ArrayLike, initial: int) -> Layer:
             products.append(gh.permutation([*image.tolist(), *range(size, 2 * size)]))
             readout[a, image, :, 0] = np.arange(size)[:, None]
         else:
-            products.append(gh.register_reset(size))
+            products.append((gh.halving_register_reset if halving else gh.register_reset)(size))
             b[a, image[0]] = 1
             readout[a, :, 1:, 0] = np.arange(size)
     eye = np.eye(size, dtype=np.int64)
     h0 = np.concatenate([eye[initial], np.zeros(size, np.int64)])[:, None]
-    words = (eye[:, :, None], np.concatenate([0 * eye[:1], eye])[:, :, None])
+    held = eye.astype(object) * Fraction(1, 2) if halving else eye
+    words = (eye[:, :, None], np.concatenate([0 * held[:1], held])[:, :, None])
     return Layer(
         stack(products, 2 * size), b, h0, words, readout.reshape(len(maps), -1, 2), size, initial
     )

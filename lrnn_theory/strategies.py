@@ -66,6 +66,24 @@ def words(automaton: Automaton, max_length: int = 20) -> st.SearchStrategy[list[
     return st.lists(st.sampled_from(automaton.letters), max_size=max_length)
 
 
+@st.composite
+def group_automata(draw: st.DrawFn, max_points: int = 5, max_letters: int = 3) -> Automaton:
+    """Minimal automata whose letters are permutations; on ordered pairs of points half the time.
+
+    Args:
+        draw: supplied by hypothesis.
+        max_points: largest number of points that the letters permute.
+        max_letters: largest number of letters.
+    """
+    n = draw(st.integers(2, max_points))
+    rows = draw(st.lists(st.permutations(range(n)), min_size=1, max_size=max_letters))
+    if n > 2 and draw(st.booleans()):
+        pairs = [(i, j) for i in range(n) for j in range(n) if i != j]
+        rows = [[pairs.index((p[i], p[j])) for i, j in pairs] for p in rows]
+    initial = draw(st.integers(0, len(rows[0]) - 1))
+    return Automaton.from_table(rows, accepting=[initial], initial=initial).minimize()
+
+
 FORMAT_NAMES = (
     "float64", "float32", "tf32", "bfloat16", "float16", "float8_e4m3", "float8_e5m2",
     "fixed8.4", "fixed8.0", "fixed12.10", "fixed16.-2", "fixed40.20", "fixed70.30",

@@ -21,11 +21,11 @@ from fraction_reference import Truth
 from numpy.typing import NDArray
 
 from constructions import compile_dfa
-from constructions.regular_language import wire
 from lrnn_theory import LRNN, Automaton, Diagonal, Level
 from lrnn_theory.cascade import Budget, decompose
 from lrnn_theory.exclusion import ExclusionTail
 from lrnn_theory.tail import Tail
+from lrnn_theory.wiring import wire
 
 # -------------------------------------------------------------------- machines
 

@@ -9,7 +9,6 @@ from networks import counter, weighing
 from test_certificates import forged, level
 
 from constructions import compile_dfa
-from constructions.regular_language import wire
 from lrnn_theory import (
     LRNN,
     Automaton,
@@ -26,6 +25,7 @@ from lrnn_theory import (
 from lrnn_theory.arithmetic import Arithmetic
 from lrnn_theory.cascade import Budget, decompose
 from lrnn_theory.verification.certificate import certify
+from lrnn_theory.wiring import wire
 
 ORDERS = ["bfloat16@chunk:3", "float16:once@tree", "fixed8.0:each@tree", "float32:each+fma@chunk:1"]
 

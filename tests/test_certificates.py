@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from networks import counter, weighing
 
 from constructions import compile_dfa
-from constructions.regular_language import wire
 from lrnn_theory import (
     Automaton,
     Certificate,
@@ -34,6 +33,7 @@ from lrnn_theory.cascade import Budget, decompose
 from lrnn_theory.strategies import automata
 from lrnn_theory.verification import checker
 from lrnn_theory.verification.certificate import certify, digest
+from lrnn_theory.wiring import wire
 
 CHECKER = Path(checker.__file__)
 MAX_LINES = 650

@@ -74,9 +74,9 @@ def test_every_construction_applies_somewhere():
         ("one state", "regular_language", 0, 0, 0),
         ("parity", "parity", 1, 1, 1),
         ("mod 60", "cyclic", 1, 12, 9),
-        ("S4", "permutation", 1, 4, 3),
+        ("S4", "signed_permutation", 1, 3, 2),
         ("A5", "permutation", 1, 5, 4),
-        ("Q8", "permutation", 1, 8, 6),
+        ("Q8", "signed_permutation", 1, 4, 4),
         ("D5", "permutation", 1, 5, 4),
     ],
 )
@@ -90,7 +90,7 @@ def test_the_cheapest_is_picked(name, key, layers, state, factors):
 
 def test_an_unused_permutation_degree_is_refused_by_the_action():
     """Q8 has no faithful action on fewer than 8 points."""
-    assert compile_dfa(MACHINES["Q8"]).levels[0].layer.n == 8
+    assert compile_dfa(MACHINES["Q8"], construction="permutation").levels[0].layer.n == 8
 
 
 def test_objectives_and_names():

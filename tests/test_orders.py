@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from constructions import compile_dfa
-from constructions.regular_language import wire
 from lrnn_theory import (
     Automaton,
     Diagonal,
@@ -32,6 +31,7 @@ from lrnn_theory.verification import orderfree
 from lrnn_theory.verification.compositional import prove
 from lrnn_theory.verification.equivalence import Question
 from lrnn_theory.verification.orderfree import NotOrderFreeError, close_products
+from lrnn_theory.wiring import wire
 
 THREE = Automaton.from_table([[1, 2, 0]], accepting=[True, False, False], letters="1")
 

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from constructions import compile_dfa
-from constructions.regular_language import wire
 from lrnn_theory import Automaton, Dense, languages, scan
 from lrnn_theory.cascade import Budget, decompose
 from lrnn_theory.construction import core_of
 from lrnn_theory.strategies import automata
+from lrnn_theory.wiring import wire
 
 FORMATS = ["exact", "float64", "float32", "bfloat16", "float16", "float8_e4m3", "float8_e5m2:each"]
 

@@ -9,12 +9,12 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from constructions import ALL, compile_dfa
-from constructions.regular_language import wire
 from lrnn_theory import LRNN, Automaton, Proved, languages, verify
 from lrnn_theory.arithmetic import EXACT
 from lrnn_theory.cascade import Budget, decompose
 from lrnn_theory.strategies import automata
 from lrnn_theory.verification.certificate import describe
+from lrnn_theory.wiring import wire
 
 
 def same(x, y):
@@ -26,7 +26,13 @@ def same(x, y):
 
 @pytest.mark.parametrize("key", [c.key for c in ALL])
 def test_every_construction_round_trips(key, tmp_path):
-    automaton = languages.parity() if key == "parity" else languages.mod(6)
+    others = {
+        "parity": languages.parity(),
+        "signed_permutation": languages.mod(4),
+        "star_free": languages.tomita(4),
+        "star_free_shift": languages.tomita(4),
+    }
+    automaton = others.get(key, languages.mod(6))
     lrnn = compile_dfa(automaton, construction=key)
     lrnn.save(tmp_path / "x.safetensors")
     assert same(lrnn, LRNN.load(tmp_path / "x.safetensors"))

@@ -90,6 +90,9 @@ FITTING = {
     "parity": languages.parity(),
     "cyclic": languages.mod(6),
     "permutation": languages.symmetric_group(3),
+    "signed_permutation": languages.symmetric_group(4, "two"),
+    "star_free": languages.tomita(2),
+    "star_free_shift": languages.tomita(2),
     "regular_language": languages.tomita(4),
     "input_shift": languages.tomita(7),
     "dense": languages.flip_flop(),
@@ -110,7 +113,7 @@ def test_every_exact_construction_is_proved_in_every_format(
 
 
 def test_no_construction_is_left_out() -> None:
-    assert {*FITTING, "rotation"} == set(CONSTRUCTIONS)
+    assert {*FITTING, "rotation", "reflections", "orthogonal"} == set(CONSTRUCTIONS)
 
 
 @pytest.mark.parametrize(("m", "states"), [(3, 3), (5, 34), (7, 153)])

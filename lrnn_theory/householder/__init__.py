@@ -10,6 +10,7 @@ Source: Grazzi, Siems et al., arXiv 2411.12537, Proposition 1; Scherk, Duke Math
 
 from lrnn_theory.householder.exact_arrays import MAX_KEY_ENTRIES
 from lrnn_theory.householder.integer import (
+    halving_register_reset,
     identity,
     permutation,
     permutation_cycles,
@@ -30,6 +31,7 @@ __all__ = [
     "MAX_KEY_ENTRIES",
     "GHProduct",
     "contraction",
+    "halving_register_reset",
     "identity",
     "orthogonal",
     "permutation",

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from lrnn_theory.cyclotomic import Cyclotomic
+
 MAX_KEY_ENTRIES = 50_000_000
 """Largest number of key entries (factors times n) that a factorisation writes (400 MB)."""
 
@@ -57,6 +59,16 @@ def fractions(name: str, array: NDArray[Any]) -> NDArray[Any]:
     if not all(isinstance(x, Rational | float) for x in array.flat):
         raise ValueError(f"Argument '{name}' must hold integers, fractions or floats.")
     return np.asarray(np.frompyfunc(Fraction, 1, 1)(array))
+
+
+def field_elements(name: str, array: NDArray[Any]) -> NDArray[Any]:
+    """As `fractions`, but cyclotomic numbers may be among them."""
+    if any(isinstance(x, Cyclotomic) for x in array.flat):
+        values = [x if isinstance(x, Cyclotomic) else Fraction(x) for x in array.flat]
+        out = np.empty(array.shape, object)
+        out.reshape(-1)[:] = values
+        return out
+    return fractions(name, array)
 
 
 def square(name: str, values: ArrayLike) -> NDArray[Any]:

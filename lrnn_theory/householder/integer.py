@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Collection, Sequence
+from fractions import Fraction
 from itertools import pairwise
 
 import numpy as np
@@ -112,3 +113,21 @@ def register_reset(n: int) -> GHProduct:
     """
     forget = projection(2 * n, range(n))
     return forget @ permutation([*range(n, 2 * n), *range(n)])
+
+
+def halving_register_reset(n: int) -> GHProduct:
+    """The 2n x 2n matrix [[0, 0], [I/2, 0]] as 3n projections, so with eigenvalues 0 only.
+
+    In a plane, P(e2) P((1, 1)/sqrt 2) P(e1) = e2 e1^T / 2, where P(u) = u u^T = I - k k^T for a
+    unit vector k orthogonal to u.
+
+    Example:
+        >>> [str(x) for x in halving_register_reset(1).apply([4, 7])]
+        ['0', '2']
+    """
+    mean = zero_keys(n, 2 * n)
+    rows = range(n)
+    mean[rows, rows] = 1
+    mean[rows, range(n, 2 * n)] = -1
+    halves = GHProduct(mean, np.array([Fraction(1, 2)] * n, object))
+    return projection(2 * n, rows) @ halves @ projection(2 * n, range(n, 2 * n))

@@ -10,7 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lrnn_theory.householder.exact_arrays import compact, fractions, shown, square, unify
+from lrnn_theory.cyclotomic import Cyclotomic, simplify
+from lrnn_theory.householder.exact_arrays import (
+    compact,
+    field_elements,
+    fractions,
+    shown,
+    square,
+    unify,
+)
 from lrnn_theory.householder.product import GHProduct
 
 
@@ -32,7 +40,7 @@ def reflection(k: ArrayLike) -> GHProduct:
         raise ValueError(f"Argument 'k' must be a nonzero vector, not {shown(k.tolist())}.")
     if k.dtype == np.float64:
         return _float_product([k], [-1.0], len(k))
-    return _rational_product([fractions("k", k)], len(k))
+    return _exact_product([fractions("k", k)], len(k))
 
 
 def reflection_length(matrix: ArrayLike, tol: float = 1e-10) -> int:
@@ -61,8 +69,8 @@ def orthogonal(Q: ArrayLike, tol: float = 1e-10) -> GHProduct:
     """An orthogonal matrix as rank(I - Q) reflections, the fewest GH factors (Scherk).
 
     If Qx != x, the reflection along Qx - x takes Qx to x and fixes whatever Q fixes: every
-    reflection lowers the rank by one.  Integers and fractions are factored exactly, with integer
-    keys; floats to about machine precision.
+    reflection lowers the rank by one.  Integers, fractions and real cyclotomic numbers are factored
+    exactly, with keys of integers or cyclotomic integers; floats to about machine precision.
 
     Args:
         Q: shape (n, n).
@@ -79,14 +87,14 @@ def orthogonal(Q: ArrayLike, tol: float = 1e-10) -> GHProduct:
     """
     Q = square("Q", Q)
     exact = Q.dtype != np.float64
-    Q = fractions("Q", Q) if exact else Q
+    Q = field_elements("Q", Q) if exact else Q
     error = abs(Q.T @ Q - np.eye(len(Q), dtype=np.int64)).max()
     if error > (0 if exact else tol):
         raise ValueError(
             f"Argument 'Q' must be orthogonal: an entry of Q^T Q - I is {float(error):.3g}."
         )
     if exact:
-        return _rational_product(_rational_keys(Q), len(Q))
+        return _exact_product(_exact_keys(Q), len(Q))
     keys = _float_keys(Q, tol)
     return _float_product(keys, [-1.0] * len(keys), len(Q))
 
@@ -131,8 +139,8 @@ def contraction(M: ArrayLike, tol: float = 1e-10) -> GHProduct:
     )
 
 
-def _rational_keys(Q: NDArray[Any]) -> list[NDArray[Any]]:
-    """Keys of the reflections whose product is an orthogonal matrix of fractions."""
+def _exact_keys(Q: NDArray[Any]) -> list[NDArray[Any]]:
+    """Keys of the reflections whose product is an orthogonal matrix over a field."""
     keys = []
     for j in range(len(Q)):
         k = Q[:, j].copy()
@@ -166,13 +174,15 @@ def _float_keys(Q: NDArray[np.float64], tol: float) -> list[NDArray[np.float64]]
     return keys
 
 
-def _rational_product(keys: Sequence[NDArray[Any]], n: int) -> GHProduct:
-    """Reflections along fractional keys, each scaled to coprime integers."""
-    scaled = np.empty((len(keys), n), dtype=object)
-    for row, key in zip(scaled, keys, strict=True):
-        whole = key * math.lcm(*(x.denominator for x in key))
-        row[:] = [int(x) for x in whole / math.gcd(*(x.numerator for x in whole))]
-    betas = np.array([Fraction(2, int(k @ k)) for k in scaled], dtype=object)
+def _exact_product(keys: Sequence[NDArray[Any]], n: int) -> GHProduct:
+    """Reflections along keys over a field, each scaled to have coprime integer coefficients."""
+    scaled, betas = np.empty((len(keys), n), object), np.empty(len(keys), object)
+    for i, key in enumerate(keys):
+        parts = [c for x in key for c in (x.coefficients if isinstance(x, Cyclotomic) else (x,))]
+        whole = math.lcm(*(c.denominator for c in parts))
+        scale = Fraction(whole, math.gcd(*((c * whole).numerator for c in parts)))
+        scaled[i] = [simplify(x * scale) for x in key]
+        betas[i] = simplify(Fraction(2) / (scaled[i] @ scaled[i]))
     return GHProduct(compact(scaled), compact(betas))
 
 
