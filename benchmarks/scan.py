@@ -239,6 +239,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--quick", action="store_true", help="small batches, to see that it runs")
+    parser.add_argument("--only", help="the rows of one machine")
     parser.add_argument("--write")
     arguments = parser.parse_args()
     shapes = [(4096, 4096), (262144, 512)] if arguments.device == "cuda" else [(4096, 4096)]
@@ -247,10 +248,11 @@ def main():
         shapes, long = [(64, 512)], 1 << 16
     rows = []
     for case in CASES:
-        for shape in shapes:
-            rows.append(measure(case, shape, arguments.device, 1 if arguments.quick else 3))
+        if arguments.only not in (None, case[0]):
+            continue
+        for shape in [*shapes, *[(1, long)] * (case is CASES[0])]:
+            rows.append(measure(case, shape, arguments.device, 1 if arguments.quick else 7))
             print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
-    rows.append(measure(CASES[0], (1, long), arguments.device, 3))
     about = machine(arguments.device)
     print(", ".join(f"{k} {v}" for k, v in about.items()))
     print(table(rows))

@@ -251,6 +251,8 @@ def hash_table(level: PackedLevel, bits: int = 64) -> tuple[NDArray[np.int32], i
         the table, where the product is taken modulo 2^bits.
     """
     words = level.words.astype(np.uint64)
+    if len(words) == 1:  # any word has this place: a layer on names comes to words not listed
+        return level.nearest.astype(np.int32), 0, 0
     if int(words.max()) < _DIRECT:  # the word itself
         table = np.zeros(int(words.max()) + 1, np.int32)
         table[words] = level.nearest

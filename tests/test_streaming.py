@@ -21,7 +21,8 @@ from constructions import compile_dfa
 from lrnn_theory import LRNN, Dense, Layer, Level, dispatch, languages, scan
 from lrnn_theory.handover import from_bytes, to_bytes
 from lrnn_theory.letterfile import LetterFile
-from lrnn_theory.moves import Moves, moved
+from lrnn_theory.moves import Moves, moved, names_of
+from lrnn_theory.packing import hash_table, pack
 from lrnn_theory.scanning import Machine, UnsupportedError
 from lrnn_theory.strategies import arithmetics
 from lrnn_theory.streaming import MAX_PIECE, Reader, regrouped
@@ -256,6 +257,14 @@ def test_summaries_say_what_every_state_becomes():
         read[place, abs(names[place]) - 1] = np.sign(names[place])
         assert (read == matrix).all()
         assert (added == v).all()
+
+
+@pytest.mark.parametrize("bits", [32, 64])
+def test_names_are_not_looked_up(bits):
+    """A kernel looks for a codeword at the end of a stretch, whose word is none of the layer's."""
+    (level,) = pack(compile_dfa(languages.BESTIARY["flip_flop"]()), "bfloat16").levels
+    table, multiplier, _ = hash_table(names_of(level).level, bits)
+    assert (table.tolist(), multiplier) == ([0], 0)
 
 
 @pytest.mark.parametrize(
