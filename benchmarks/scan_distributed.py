@@ -192,8 +192,8 @@ def main():
     with processes(arguments.device) as place:
         on_gpu = place.type == "cuda"
         bench = Bench(place, 1 if arguments.quick else 5)
-        shape = (262144, 2048) if on_gpu else (4096, 2048)
-        long, in_order = (1 << 30, 1 << 22) if on_gpu else (1 << 27, 1 << 24)
+        shape = (1 << 20, 8192) if on_gpu else (4096, 2048)
+        long, in_order = (1 << 32, 1 << 22) if on_gpu else (1 << 27, 1 << 24)
         if arguments.quick:
             shape, long, in_order = (67, 512), 1 << 21, (1 << 20) + 99
         rows = []
@@ -205,7 +205,7 @@ def main():
 
         for case in (S5, CASCADE, ROTATION):
             add(batch_row(bench, case, shape, "last"))
-        few = (shape[0] // 8 + 1, shape[1])
+        few = (shape[0] // 32 + 1, shape[1] // 4)  # all outputs go to all processes
         add(batch_row(bench, S5, few, "all"))
         for case in (S5, FLIP_FLOP):
             add(word_row(bench, case, long))

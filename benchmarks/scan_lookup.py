@@ -22,7 +22,7 @@ def _lookup(letters, table, out, time, STATES: tl.constexpr, BLOCK: tl.constexpr
 def lookup(automaton, tokens):
     """A function that runs it on bytes (batch, time), multiples of 128 and 4."""
     batch, time = tokens.shape
-    delta = torch.from_numpy(automaton.delta).to(torch.int32).to(tokens.device).contiguous()
+    delta = torch.tensor(automaton.delta, dtype=torch.int32, device=tokens.device)
     out = torch.empty(batch, dtype=torch.int32, device=tokens.device)
     letters = tokens.view(torch.int32)
 

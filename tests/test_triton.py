@@ -120,6 +120,9 @@ def test_kernels_for_named_machines(name):
     lrnn = compile_dfa(automaton)
     tokens, lengths = random_words(lrnn, 0, batch=5, time=14, dtype=np.uint8)
     assert_same_in_triton(lrnn, tokens, "bfloat16", lengths)
+    for batch in (1, 1, 2):  # a second scan starts where the first did
+        state = assert_same_in_triton(lrnn, tokens[:batch], "fixed70.30")
+    assert_same_in_triton(lrnn, tokens[:2], "fixed70.30", initial=state)
     found = scan(lrnn, tokens, "float32@tree", device=DEVICE, backend="triton").cpu().numpy()
     assert (found == automaton.transduce(tokens)).all()
 

@@ -56,9 +56,9 @@ class PackedScan:
         return torch.from_numpy(array.astype(np.uint64).astype(kind)).to(self.device)
 
     def start(self, batch: int) -> torch.Tensor:
-        """The packed initial states, (levels, batch)."""
+        """The packed initial states, (levels, batch), to be taken on."""
         signed = torch.int32 if self.bits == 32 else torch.int64
-        return self._start.view(signed).expand(-1, batch).contiguous().view(self.word)
+        return self._start.view(signed).repeat(1, batch).view(self.word)  # a copy, of one word too
 
     def run(self, words: Words) -> None:
         """Read words; their states are packed, (levels, batch), of dtype `word`."""

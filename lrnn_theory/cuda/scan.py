@@ -17,6 +17,7 @@ from lrnn_theory.cuda.stretches import Stretches
 from lrnn_theory.lrnn import LRNN
 from lrnn_theory.packing import pack
 from lrnn_theory.scanning import Machine, Outputs, ScanState, UnsupportedError, read
+from lrnn_theory.scanning.rational import fractions
 
 _BYTES = 8192
 """Letters that one program checks."""
@@ -196,7 +197,10 @@ class _PackedStates:
         """
         rows = []
         for level, known, h in zip(self.scan.packed.levels, self._known, hidden, strict=True):
-            h = torch.as_tensor(h, device=self.scan.device)[:, :, 0]
+            if not isinstance(h, torch.Tensor):  # Python numbers, which may be fractions
+                rows.append(torch.from_numpy(level.pack(h[:, :, 0])).to(self.scan.device))
+                continue
+            h = h.to(self.scan.device)[:, :, 0]
             entries = h.long()
             shifts = torch.arange(level.n, device=self.scan.device) * level.width
             words = ((entries + level.bias) << shifts).sum(dim=1)
@@ -212,10 +216,11 @@ class _PackedStates:
             shifts = torch.arange(level.n, device=self.scan.device) * level.width
             fields = (words.to(torch.int64)[:, None] >> shifts) & ((1 << level.width) - 1)
             entries = (fields - level.bias)[:, :, None]
-            is_tensor = isinstance(h, torch.Tensor)
-            hidden.append(
-                entries.to(h.dtype) if is_tensor else entries.cpu().numpy().astype(h.dtype)
-            )
+            if isinstance(h, torch.Tensor):
+                hidden.append(entries.to(h.dtype))
+            else:
+                numbers = entries.cpu().numpy()
+                hidden.append(fractions(numbers) if h.dtype == object else numbers)
         return hidden
 
 
