@@ -106,6 +106,21 @@ class TransitionMonoid:
         return True if self.complete else None
 
     @cached_property
+    def groups_are_elementary(self) -> bool | None:
+        """Whether x^2 = 1 for every element x of every group in it; None if not known.
+
+        That is so if x^m = x^(m+2) for every x and m >= states.  One element for which it is not
+        decides, also when the enumeration is not complete.
+        """
+        for x in self._blocks():
+            power = x
+            for _ in range((x.shape[1] - 1).bit_length()):
+                power = _compose(power, power)
+            if (_compose(_compose(power, x), x) != power).any():
+                return False
+        return True if self.complete else None
+
+    @cached_property
     def is_r_trivial(self) -> bool:
         """Whether elements with one right ideal are equal.
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from lrnn_theory.architectures import Row, architectures
 from lrnn_theory.automaton import Automaton, Kind
-from lrnn_theory.cascade import Budget, cascade_groups, decompose
+from lrnn_theory.cascade import Budget, cascade_groups, decompose, is_aperiodic
 from lrnn_theory.green import EggBox, GreenClasses
 from lrnn_theory.groups import TRIVIAL_GROUP, GroupFacts, permutation_group_facts
 from lrnn_theory.monoid import TransitionMonoid, transition_monoid
@@ -56,6 +57,7 @@ class Profile:
         cascade_sizes: number of coordinates of every level of a permutation-reset cascade.
         cascade_contexts: number of contexts of every tabulated level.
         cascade_transpositions: the most transpositions that one action is a product of.
+        architectures: which classes of linear RNNs can track it.
 
     Example:
         >>> analyze("(0|10*1)*").largest_group.name
@@ -86,6 +88,7 @@ class Profile:
     cascade_sizes: tuple[int, ...]
     cascade_contexts: tuple[int, ...]
     cascade_transpositions: int
+    architectures: tuple[Row, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The attributes, ready for `json.dumps`."""
@@ -94,7 +97,20 @@ class Profile:
     def __str__(self) -> str:
         rows = self._rows()
         width = max(map(len, rows))
-        return "\n".join(f"{name:<{width}}  {value}" for name, value in rows.items())
+        lines = [f"{name:<{width}}  {value}" for name, value in rows.items()]
+        return "\n".join([*lines, "", *self._architecture_lines()])
+
+    def _architecture_lines(self) -> list[str]:
+        cells = [("can it be tracked with", "in one layer", "in some number of layers")]
+        cells += [
+            (f"{row.matrices}: {row.models}", str(row.one_layer), str(row.layers))
+            for row in self.architectures
+        ]
+        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+        return [
+            "  ".join(f"{x:<{n}}" for x, n in zip(line, widths, strict=True)).rstrip()
+            for line in cells
+        ]
 
     def _rows(self) -> dict[str, str]:
         return self._size_rows() | self._monoid_rows() | self._group_rows() | self._cascade_rows()
@@ -211,7 +227,7 @@ def analyze(
         ValueError: if it is malformed, or a limit is not positive.
 
     Example:
-        >>> print(analyze("(0|10*1)*"))
+        >>> print(analyze("(0|10*1)*"))  # doctest: +ELLIPSIS
         kind                            dfa
         states                          2, 2 minimal
         letters                         2, 2 distinct
@@ -232,6 +248,11 @@ def analyze(
         cascade sizes                   2, sum 2
         cascade contexts                2
         transpositions                  at most 1 in an action
+        <BLANKLINE>
+        can it be tracked with                               in one layer ...
+        nonnegative diagonal: Mamba, GLA, mLSTM, RWKV        no (a group is not trivial) ...
+        signed diagonal: Mamba or GLA with range [-1, 1]     yes (signed_permutation) ...
+        ...
     """
     automaton = Automaton.coerce(automaton)
     minimal = automaton.minimize().merge_letters()[1]
@@ -240,7 +261,7 @@ def analyze(
     groups = _group_facts(minimal, monoid, green, budget)
     cascade = decompose(minimal, budget=budget).statistics
     largest = groups["largest_group"]
-    return Profile(
+    profile = Profile(
         kind=automaton.kind,
         states=automaton.n_states,
         letters=automaton.n_letters,
@@ -260,6 +281,9 @@ def analyze(
         cascade_contexts=cascade.contexts,
         cascade_transpositions=cascade.transpositions,
     )
+    star_free = profile.is_aperiodic is True and is_aperiodic(minimal, budget) is True
+    table = architectures(minimal, profile, monoid.groups_are_elementary, star_free=star_free)
+    return replace(profile, architectures=table)
 
 
 def _size(monoid: TransitionMonoid, group: GroupFacts | None) -> int | None:

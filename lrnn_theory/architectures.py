@@ -1,0 +1,176 @@
+"""Which classes of linear RNNs can track an automaton: what is proved, and what is open.
+
+"yes" names a construction that builds such a network; "no" follows from the groups of the
+automaton by the theorem of docs/tracking.md, for exact arithmetic and finitely many reachable
+states, whatever the inputs, the readout and what stands between the layers.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from lrnn_theory.automaton import Automaton
+from lrnn_theory.tracking import Tracking, track
+
+if TYPE_CHECKING:
+    from lrnn_theory.profile import Profile
+
+MAX_ORDER = 256
+"""Largest group of which matrices are looked for."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """An answer.
+
+    Attributes:
+        answer: "yes", "no" or "open" (no construction here, and no theorem against it).
+        construction: for "yes", the key of a construction that builds such a network.
+        reason: for "no", the theorem and the fact that it follows from.
+    """
+
+    answer: Literal["yes", "no", "open"]
+    construction: str | None = None
+    reason: str | None = None
+
+    def __str__(self) -> str:
+        more = self.construction or self.reason
+        return f"{self.answer} ({more})" if more else self.answer
+
+
+@dataclass(frozen=True)
+class Row:
+    """What a class of transition matrices can do.
+
+    Attributes:
+        matrices: the class.
+        models: systems of that class.
+        one_layer: whether one layer tracks the automaton.
+        layers: whether some number of layers does.
+    """
+
+    matrices: str
+    models: str
+    one_layer: Cell
+    layers: Cell
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """What the answers depend on; None is not known."""
+
+    aperiodic: bool | None
+    elementary: bool | None  # all elements of groups are involutions or identities
+    two_groups: bool | None
+    abelian: bool | None
+    solvable: bool | None
+    letters_swap: bool  # no letter has a cycle of more than two states
+    one_factor: bool  # a group of which every letter acts by one reflection
+    star_free: bool  # the cascade of a star-free language fits
+    group: bool
+    small: bool
+    dihedral: bool
+
+
+def architectures(
+    minimal: Automaton, profile: Profile, elementary: bool | None, *, star_free: bool
+) -> tuple[Row, ...]:
+    """The table of an automaton.
+
+    Args:
+        minimal: the minimal automaton with equal letters merged.
+        profile: its facts.
+        elementary: whether all groups have exponent 1 or 2; None if not known.
+        star_free: whether its cascade of resets is within bounds.
+    """
+    facts = _facts(minimal, profile, elementary, star_free)
+    resets = Cell("yes", "star_free_shift") if facts.star_free else Cell("open")
+    return (
+        _row(
+            "nonnegative diagonal", "Mamba, GLA, mLSTM, RWKV", Cell("open"), resets,
+            [(facts.aperiodic, "a group is not trivial")] * 2,
+        ),
+        _row(
+            "signed diagonal", "Mamba or GLA with range [-1, 1]",
+            _if(facts.group and facts.small and facts.elementary, "signed_permutation"), resets,
+            [(facts.elementary, "a group has an element of order above 2"),
+             (facts.two_groups, "a group is not a 2-group")],
+        ),
+        _row(
+            "complex diagonal", "S4D, LRU",
+            _if(facts.group and facts.small and facts.abelian, "orthogonal"), resets,
+            [(facts.abelian, "a group is not abelian"),
+             (facts.solvable, "a group is not solvable")],
+        ),
+        _row(
+            "one factor in [0, 1]", "DeltaNet", Cell("open"), Cell("open"),
+            [(facts.aperiodic, "a group is not trivial")] * 2,
+        ),
+        _row(
+            "factors in [0, 1]", "DeltaProduct", Cell("open"), _if(facts.star_free, "star_free"),
+            [(facts.aperiodic, "a group is not trivial")] * 2,
+        ),
+        _row(
+            "one factor in [-1, 1]", "DeltaNet with range [-1, 1]",
+            _if(facts.one_factor, "orthogonal"), _if(facts.dihedral, "reflections"),
+            [(facts.letters_swap, "a letter has a cycle of 3 states or more"), (None, "")],
+        ),
+        _row(
+            "factors in [-1, 1]", "DeltaProduct with range [-1, 1]",
+            _if(facts.group, "permutation"), Cell("yes", "regular_language"), [(None, "")] * 2,
+        ),
+        _row("dense", "any", Cell("yes", "dense"), Cell("yes", "dense"), [(None, "")] * 2),
+    )  # fmt: skip
+
+
+def _row(
+    matrices: str, models: str, one: Cell, many: Cell, needs: list[tuple[bool | None, str]]
+) -> Row:
+    """A row; what is needed and known to fail decides, and one layer is some number of them."""
+    cells = []
+    for cell, (needed, why) in zip((one, many), needs, strict=True):
+        cells.append(Cell("no", reason=why) if needed is False else cell)
+    if cells[0].answer == "yes" and cells[1].answer != "yes":
+        cells[1] = cells[0]
+    return Row(matrices, models, *cells)
+
+
+def _if(holds: bool | None, construction: str) -> Cell:
+    return Cell("yes", construction) if holds else Cell("open")
+
+
+def _facts(
+    minimal: Automaton, profile: Profile, elementary: bool | None, star_free: bool
+) -> _Facts:
+    order = profile.monoid_size if profile.is_group else None
+    small = order is not None and order <= MAX_ORDER
+    swaps = _letters_swap(minimal)
+    found = track(minimal) if small and swaps else ""
+    largest = profile.largest_group
+    name = (largest.name if largest else None) or ""
+    return _Facts(
+        aperiodic=profile.is_aperiodic,
+        elementary=elementary,
+        two_groups=profile.groups_are_2_groups,
+        abelian=profile.groups_are_abelian,
+        solvable=profile.is_solvable,
+        letters_swap=swaps,
+        one_factor=isinstance(found, Tracking) and found.choice.factors <= 1,
+        star_free=star_free,
+        group=profile.is_group,
+        small=small,
+        dihedral=profile.is_group and re.fullmatch(r"Z\d+|D\d+|S3", name) is not None,
+    )
+
+
+def _letters_swap(minimal: Automaton) -> bool:
+    """Whether every letter, repeated, comes to a cycle of one or two states."""
+    for row in minimal.delta:
+        power = row
+        for _ in range((minimal.n_states - 1).bit_length()):
+            power = power[power]
+        if (row[row[power]] != power).any():
+            return False
+    return True
