@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 MAX_ORDER = 256
 """Largest group of which matrices are looked for."""
 
+MAX_STATES = 512
+"""Most states of which dense matrices are made."""
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -121,7 +124,11 @@ def architectures(
             "factors in [-1, 1]", "DeltaProduct with range [-1, 1]",
             _if(facts.group, "permutation"), Cell("yes", "regular_language"), [(None, "")] * 2,
         ),
-        _row("dense", "any", Cell("yes", "dense"), Cell("yes", "dense"), [(None, "")] * 2),
+        _row(
+            "dense", "any",
+            _if(minimal.kind != "mealy" and minimal.n_states <= MAX_STATES, "dense"),
+            Cell("yes", "regular_language"), [(None, "")] * 2,
+        ),
     )  # fmt: skip
 
 

@@ -82,6 +82,7 @@ def check_yes(automaton):
         for cell, one in ((row.one_layer, True), (row.layers, False)):
             if cell.answer != "yes":
                 continue
+            assert cell.construction
             lrnn = compile_dfa(automaton, construction=cell.construction)
             assert not one or lrnn.n_layers <= 1
             assert BELONGS[row.matrices](lrnn)
@@ -93,7 +94,7 @@ def test_what_can_be_tracked_is_built_and_proved(name):
     check_yes(languages.BESTIARY[name]())
 
 
-@settings(max_examples=15)
+@settings(max_examples=60)
 @given(automata(max_states=4, max_letters=2))
 def test_what_can_be_tracked_is_built_and_proved_for_any_automaton(automaton):
     check_yes(automaton)
