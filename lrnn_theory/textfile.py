@@ -87,10 +87,14 @@ def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     """An empty file beside another, which takes its place in the end, or goes if there is an error.
 
+    A link stays one: what it leads to is replaced.
+
     Raises:
-        ValueError: if there can be no such file.
+        ValueError: if there can be no such file, or something that is no regular file is there.
     """
-    target = Path(path)
+    target = Path(os.path.realpath(path))
+    if target.exists() and not target.is_file():
+        raise ValueError(f"Cannot write {str(path)!r}: it is there, and no regular file.")
     with cannot_write(path):
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
         os.close(handle)

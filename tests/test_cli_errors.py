@@ -1,6 +1,7 @@
 """Bad input to the command line: one line on standard error, exit code 2, nothing half-written."""
 
 import os
+import stat
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -116,6 +117,21 @@ def test_bad_input_is_one_line(
     before = sorted(os.listdir(here))
     fails(lrnn(*line.split(), *["--json"] * as_json), *parts)
     assert sorted(os.listdir(here)) == before  # nothing half-written is left
+
+
+@pytest.mark.parametrize("line", ["compile a", "stream parity.safetensors word"])
+def test_only_regular_files_are_replaced(line: str, here: Path) -> None:
+    (here / "word").write_bytes(b"01")
+    os.mkfifo("pipe")
+    os.symlink("pipe", "link")
+    for name in ".", "pipe", "link":
+        fails(lrnn(*line.split(), "-o", name), f"'{name}'", "no regular file")
+    assert stat.S_ISFIFO(os.lstat("pipe").st_mode)
+    os.unlink("pipe")
+    (here / "pipe").write_bytes(b"old")
+    assert lrnn(*line.split(), "-o", "link").code == 0
+    assert os.path.islink("link")
+    assert (here / "pipe").read_bytes() != b"old"
 
 
 @pytest.mark.parametrize("command", ["run", "stream"])
