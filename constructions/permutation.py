@@ -1,4 +1,4 @@
-"""Group automata in one layer of permutations (G-T3)."""
+"""Group automata in one layer of permutations (Grazzi, Siems et al., Theorem 3)."""
 
 from __future__ import annotations
 

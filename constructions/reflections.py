@@ -1,4 +1,4 @@
-"""Cyclic and dihedral groups in two layers of single reflections (G-T6, for all letters)."""
+"""Cyclic and dihedral groups in two layers of single reflections, for all letters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Any regular language: a cascade of permutation-reset levels (G-T4, repaired).
+"""Any regular language: a cascade of permutation-reset levels (Theorem 4, repaired).
 
 The construction as published feeds a level the coordinates of the levels above *before* the
 letter, but a layer of eq. (1) outputs what it holds *after* it, and a reset destroys the

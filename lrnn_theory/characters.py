@@ -169,10 +169,10 @@ class FiniteGroup:
 
     def powers(self, g: int) -> list[int]:
         """1, g, g^2, ... up to the order of g."""
-        found = [0]
-        while (power := int(self.times(g, found[-1]))) != 0:
-            found.append(power)
-        return found
+        found, step = np.zeros(1, np.int64), np.array(g)
+        while (more := self.times(step, found)).all():  # step is g^len(found)
+            found, step = np.concatenate([found, more]), self.times(step, step)
+        return [*found.tolist(), *more[: int(more.argmin())].tolist()]
 
     def subgroup(self, generators: list[int]) -> Index:
         """The elements of a subgroup, ascending."""

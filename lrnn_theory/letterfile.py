@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import stat
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lrnn_theory.table import shown
+from lrnn_theory.textfile import standard_input
 
 PIECE = 1 << 20
 """Letters that are read at once."""
@@ -115,7 +115,7 @@ class LetterFile:
     def _opened(self) -> Iterator[Any]:
         try:
             if self._path == "-":
-                yield sys.stdin.buffer
+                yield standard_input()
                 return
             with open(self._path, "rb") as file:
                 yield file

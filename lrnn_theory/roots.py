@@ -15,11 +15,14 @@ MAX_SQUARE_FREE = 250
 
 
 def square_root(x: Exact) -> Exact | None:
-    """A square root of a positive real number, if it is found among cyclotomic ones.
+    """The square root of a real number that is not negative, if found among cyclotomic ones.
 
     Found are the roots of rationals (Gauss sums), of rationals times 2 - 2 cos(2πa/N) =
     (2 sin(πa/N))^2 for x in Q(ζ_N), and of elements of quadratic fields with a square norm, all
     with small numbers.  None says nothing: the root may still be cyclotomic.
+
+    Raises:
+        ValueError: if the number is negative.
 
     Example:
         >>> float(square_root(Fraction(1, 2))), square_root(Fraction(9, 4))
@@ -27,6 +30,8 @@ def square_root(x: Exact) -> Exact | None:
         >>> square_root(1 + cos_turn(1, 8)) == 2 * cos_turn(1, 16) * square_root(Fraction(1, 2))
         True
     """
+    if x < 0:
+        raise ValueError(f"Argument 'x' must not be negative, and is {x}.")
     x = x.in_smallest_field() if isinstance(x, Cyclotomic) else x
     if not isinstance(x, Cyclotomic):
         return _rational_root(Fraction(x))

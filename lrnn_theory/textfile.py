@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 MAX_BYTES = 50_000_000
 """Largest accepted text file."""
@@ -18,21 +20,46 @@ def read_text(path: str | os.PathLike[str]) -> str:
     Raises:
         ValueError: if the file cannot be read, is too large, or is not text.
     """
+    name = repr(str(path))
     try:
         with Path(path).open("rb") as file:
-            # Read one byte more than allowed: the size on disk says nothing about a device.
-            data = file.read(MAX_BYTES + 1)
+            return _text(file, name)
     except OSError as error:
-        raise ValueError(f"Cannot read {str(path)!r}: {error.strerror or error}.") from error
+        raise ValueError(f"Cannot read {name}: {error.strerror or error}.") from error
+
+
+def read_standard_input() -> str:
+    """The text of standard input, as `read_text`.
+
+    Raises:
+        ValueError: if it is closed, too large, or not text.
+    """
+    return _text(standard_input(), "standard input")
+
+
+def standard_input() -> BinaryIO:
+    """Standard input as bytes.
+
+    Raises:
+        ValueError: if it is closed.
+    """
+    if sys.stdin is None:
+        raise ValueError("Cannot read standard input: it is closed.")
+    return sys.stdin.buffer
+
+
+def _text(file: BinaryIO, name: str) -> str:
+    # Read one byte more than allowed: the size on disk says nothing about a device.
+    data = file.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
         raise ValueError(
-            f"Cannot read {str(path)!r}: it has more than {MAX_BYTES} bytes "
+            f"Cannot read {name}: it has more than {MAX_BYTES} bytes "
             f"(raise lrnn_theory.textfile.MAX_BYTES for more)."
         )
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ValueError(f"Cannot read {str(path)!r}: not a UTF-8 text file.") from error
+        raise ValueError(f"Cannot read {name}: not a UTF-8 text file.") from error
 
 
 def write_text(text: str, path: str | os.PathLike[str] | None) -> str:
@@ -60,10 +87,14 @@ def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     """An empty file beside another, which takes its place in the end, or goes if there is an error.
 
+    A link stays one: what it leads to is replaced.
+
     Raises:
-        ValueError: if there can be no such file.
+        ValueError: if there can be no such file, or something that is no regular file is there.
     """
-    target = Path(path)
+    target = Path(os.path.realpath(path))
+    if target.exists() and not target.is_file():
+        raise ValueError(f"Cannot write {str(path)!r}: it is there, and no regular file.")
     with cannot_write(path):
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
         os.close(handle)

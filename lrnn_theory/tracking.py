@@ -177,7 +177,10 @@ def _track(table: bytes, shape: tuple[int, int], initial: int, integral: bool) -
             choice = Choice(choice.constituents, choice.factors, choice.n, choice.exact and same)
             return _assemble(group, choice, models, initial)
     kind = "signed permutation matrices" if integral else "exact orthogonal matrices"
-    return f"no faithful representation with {kind} was found (group of order {group.order})"
+    return (
+        f"no faithful sum of irreducible representations with {kind} was found "
+        f"(group of order {group.order})"
+    )
 
 
 def _has_integers(character: RealCharacter) -> bool:

@@ -25,13 +25,14 @@ class Ran(NamedTuple):
         return data
 
 
-def lrnn(*arguments: object, stdin: str = "") -> Ran:
-    """Run the command in this process."""
+def lrnn(*arguments: object, stdin: str | bytes | None = "") -> Ran:
+    """Run the command in this process; without standard input if that is None."""
     out, err = io.StringIO(), io.StringIO()
+    stdin = stdin.encode() if isinstance(stdin, str) else stdin
     with (
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
-        mock.patch("sys.stdin", io.StringIO(stdin)),
+        mock.patch("sys.stdin", None if stdin is None else io.TextIOWrapper(io.BytesIO(stdin))),
     ):
         code = main([str(x) for x in arguments])
     return Ran(code, out.getvalue(), err.getvalue())

@@ -32,6 +32,17 @@ def inner(group, x, y):
 
 @settings(deadline=None)
 @given(generating)
+def test_powers_of_every_element(rows):
+    group = FiniteGroup.generated_by(rows)
+    for g in range(group.order):
+        powers = group.powers(g)
+        assert powers[0] == 0
+        assert group.times(g, powers).tolist() == [*powers[1:], 0]
+        assert len(set(powers)) == len(powers)
+
+
+@settings(deadline=None)
+@given(generating)
 def test_orthogonality_and_completeness(rows):
     group = FiniteGroup.generated_by(rows)
     found = real_characters(group)

@@ -109,7 +109,8 @@ def test_batches_do_not_change_answers(automaton: Automaton, data: st.DataObject
 def test_word_files_are_read_back(sample: list[list[str]]) -> None:
     letters = ["a", "bc", "\f"]
     lines = ["".join(w) if "bc" not in w else " ".join(x for x in w if x != "\f") for w in sample]
-    with mock.patch("sys.stdin", io.StringIO("".join(line + "\n" for line in lines))):
+    text = "".join(line + "\n" for line in lines).encode()
+    with mock.patch("sys.stdin", io.TextIOWrapper(io.BytesIO(text))):
         read = words_module.read_words("-", letters)
     wanted = [[x for x in w if x != "\f" or "bc" not in w] for w in sample]
     assert [[letters[a] for a in word.letters] for word in read] == wanted

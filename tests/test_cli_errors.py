@@ -1,6 +1,7 @@
 """Bad input to the command line: one line on standard error, exit code 2, nothing half-written."""
 
 import os
+import stat
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from command_line import Ran, lrnn
 
 from constructions import compile_dfa
+from lrnn_theory import textfile
 
 EVEN = "(0|10*1)*"
 
@@ -115,6 +117,35 @@ def test_bad_input_is_one_line(
     before = sorted(os.listdir(here))
     fails(lrnn(*line.split(), *["--json"] * as_json), *parts)
     assert sorted(os.listdir(here)) == before  # nothing half-written is left
+
+
+@pytest.mark.parametrize("line", ["compile a", "stream parity.safetensors word"])
+def test_only_regular_files_are_replaced(line: str, here: Path) -> None:
+    (here / "word").write_bytes(b"01")
+    os.mkfifo("pipe")
+    os.symlink("pipe", "link")
+    for name in ".", "pipe", "link":
+        fails(lrnn(*line.split(), "-o", name), f"'{name}'", "no regular file")
+    assert stat.S_ISFIFO(os.lstat("pipe").st_mode)
+    os.unlink("pipe")
+    (here / "pipe").write_bytes(b"old")
+    assert lrnn(*line.split(), "-o", "link").code == 0
+    assert os.path.islink("link")
+    assert (here / "pipe").read_bytes() != b"old"
+
+
+@pytest.mark.parametrize("command", ["run", "stream"])
+@pytest.mark.usefixtures("here")
+def test_standard_input_that_is_closed_or_no_text(command: str) -> None:
+    fails(lrnn(command, "parity.safetensors", "-", stdin=b"01\xff"), "standard input")
+    fails(lrnn(command, "parity.safetensors", "-", stdin=None), "standard input", "closed")
+
+
+@pytest.mark.usefixtures("here")
+def test_standard_input_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(textfile, "MAX_BYTES", 2)
+    assert lrnn("run", "parity.safetensors", "-", stdin="01").code == 0
+    fails(lrnn("run", "parity.safetensors", "-", stdin="011"), "standard input", "more than 2")
 
 
 @pytest.mark.parametrize("pattern", ["ab{999999999}", "((a{100}){100}){100}"])

@@ -10,9 +10,10 @@ from compiled_layers import row, same_bits, states, supported
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lrnn_theory import Diagonal, Layer
+from constructions import compile_dfa
+from lrnn_theory import Diagonal, Layer, packing
 from lrnn_theory.arithmetic import Arithmetic
-from lrnn_theory.compiled import CompiledLayer, engine
+from lrnn_theory.compiled import CompiledLayer, engine, packed
 from lrnn_theory.scanning.float_kernel import FloatKernel
 from lrnn_theory.scanning.rational import RationalKernel, exactly
 
@@ -205,3 +206,13 @@ def test_a_drifting_state_is_read_as_if_nothing_was_learnt(seed, speed):
             h = h + course
             found = engine._read(compiled.reader, found, h)
             assert found == compiled.decode(h)
+
+
+def test_what_was_compiled_for_one_width_is_found_on_disk_again():
+    loops = [packed.single.__wrapped__(2, 3) for _ in range(2)]  # as two processes make it
+    tables = packed.tables_of(packing.pack(compile_dfa("(0|10*1)*"), "float32").levels)
+    letters, state = np.zeros((1, 0), np.uint8), np.zeros((1, 1), np.uint64)
+    zero, none = np.zeros(1, np.int64), np.empty((0, 0), np.int64)
+    for loop in loops:
+        loop(tables, letters, zero, state, none, zero, none, zero)
+    assert sum(loops[1].stats.cache_hits.values()) == 1

@@ -167,7 +167,7 @@ def test_half_turns_need_two_factors_without_signs():
 def test_groups_without_an_exact_form():
     frobenius = [[(x + 1) % 7 for x in range(7)], [2 * x % 7 for x in range(7)]]
     automaton = Automaton.from_table(frobenius, accepting=[0])
-    with pytest.raises(ValueError, match="no faithful representation with exact orthogonal"):
+    with pytest.raises(ValueError, match="irreducible representations with exact orthogonal"):
         ORTHOGONAL(automaton)
     large = Automaton.from_table([[1, 0, *range(2, 9)], [*range(1, 9), 0]], accepting=[0])
     with pytest.raises(ValueError, match="more than 5040 elements"):

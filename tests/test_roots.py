@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 
+import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -30,6 +31,13 @@ def test_sines_are_found(ratio, a, n):
     root = square_root(square)
     assert root is not None
     assert root * root == square
+
+
+@given(smooth, st.integers(5, 12))
+def test_negative_numbers_are_refused(x, n):
+    for negative in (-x, -x * sin_turn(1, n)):
+        with pytest.raises(ValueError, match="must not be negative"):
+            square_root(negative)
 
 
 @settings(deadline=None)

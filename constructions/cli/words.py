@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -10,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lrnn_theory.lrnn import LRNN
-from lrnn_theory.textfile import read_text
+from lrnn_theory.textfile import read_standard_input, read_text
 from lrnn_theory.words import encode_word
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ def read_words(path: str, letters: Sequence[str]) -> list[Word]:
     Raises:
         ValueError: if the file cannot be read, or a letter is unknown; the line is named.
     """
-    text = sys.stdin.read() if path == "-" else read_text(path)
+    text = read_standard_input() if path == "-" else read_text(path)
     # Not splitlines: it also splits at characters that may be letters, such as a form feed.
     lines = text.replace("\r\n", "\n").split("\n")
     if not lines[-1]:

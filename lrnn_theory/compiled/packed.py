@@ -192,15 +192,15 @@ def single(n: int, width: int) -> Any:
     mask = np.uint64((1 << width) - 1)
 
     @njit(**_OPTIONS)
-    def step(tables, letter, h):
-        column = tables.column[letter]
-        new = tables.constant[letter]
-        for j in range(n):
-            new += ((h >> np.uint64(j * width)) & mask) * tables.columns[column + j]
-        return new
-
-    @njit(**_OPTIONS)
     def read_last(tables, letters, lengths, state, memory, output, every, context):  # noqa: ARG001
+        # Inside: numba's cache on disk never finds a loop again that refers to a compiled function.
+        def step(letter, h):
+            column = tables.column[letter]
+            new = tables.constant[letter]
+            for j in range(n):
+                new += ((h >> np.uint64(j * width)) & mask) * tables.columns[column + j]
+            return new
+
         for first in range(0, len(letters), 4):
             last = min(first + 4, len(letters))
             together = 0
@@ -212,16 +212,16 @@ def single(n: int, width: int) -> Any:
                 h0, h1 = state[first, 0], state[first + 1, 0]
                 h2, h3 = state[first + 2, 0], state[first + 3, 0]
                 for t in range(together):
-                    h0 = step(tables, letters[first, t], h0)
-                    h1 = step(tables, letters[first + 1, t], h1)
-                    h2 = step(tables, letters[first + 2, t], h2)
-                    h3 = step(tables, letters[first + 3, t], h3)
+                    h0 = step(letters[first, t], h0)
+                    h1 = step(letters[first + 1, t], h1)
+                    h2 = step(letters[first + 2, t], h2)
+                    h3 = step(letters[first + 3, t], h3)
                 state[first, 0], state[first + 1, 0] = h0, h1
                 state[first + 2, 0], state[first + 3, 0] = h2, h3
             for k in range(first, last):
                 h = state[k, 0]
                 for t in range(together, lengths[k]):
-                    h = step(tables, letters[k, t], h)
+                    h = step(letters[k, t], h)
                 state[k, 0] = h
                 if lengths[k]:
                     c = np.int64(letters[k, lengths[k] - 1])
