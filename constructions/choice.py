@@ -15,6 +15,9 @@ from lrnn_theory.lrnn import LRNN
 MAX_STATES = 512
 """Largest number of states for which `explain` builds what does not compete."""
 
+MAX_ENTRIES = 1 << 22
+"""Likewise, of entries of one square matrix of the states for every letter."""
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -79,7 +82,8 @@ def compile_dfa(
 def explain(automaton: Any, objective: str | None = None) -> list[Candidate]:
     """Every construction, what it costs for an automaton, and why `compile_dfa` picks it or not.
 
-    What applies is built, but above `MAX_STATES` states only what competes.
+    What applies is built; but above `MAX_STATES` states or `MAX_ENTRIES` entries of matrices of the
+    minimal automaton, only what competes.
 
     Args:
         automaton: as for `compile_dfa`.
@@ -180,6 +184,8 @@ class _Choice:
             )
             if n > MAX_STATES:
                 made = f"the minimal automaton has {n} states, more than {MAX_STATES}"
+            elif (entries := self.core.n_letters * n * n) > MAX_ENTRIES:
+                made = f"a matrix a letter has {entries} entries in all, more than {MAX_ENTRIES}"
             else:
                 made = _attempt(c, self.automaton)
             if isinstance(made, str):

@@ -139,6 +139,17 @@ def test_large_machines_are_built_only_where_they_compete() -> None:
                                           "more than 512")  # fmt: skip
 
 
+def test_many_letters_are_built_only_where_they_compete(monkeypatch: pytest.MonkeyPatch) -> None:
+    s3 = languages.symmetric_group(3)  # all six elements are letters, on six states
+    monkeypatch.setattr(choice, "MAX_ENTRIES", 216)
+    assert {c.construction.key for c in explain(s3) if c.lrnn} >= {"permutation", "dense"}
+    monkeypatch.setattr(choice, "MAX_ENTRIES", 215)
+    table = {c.construction.key: c for c in explain(s3)}
+    assert table["permutation"].lrnn
+    assert table["dense"].lrnn is None
+    assert table["dense"].reason.endswith("has 216 entries in all, more than 215")
+
+
 @pytest.mark.parametrize("key", ["cyclic", "rotation", "regular_language"])
 def test_a_refusal_leaves_a_row(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_: object) -> LRNN:
