@@ -340,6 +340,7 @@ def test_help_names_every_command() -> None:
         ("lrnn analyze @par", "@parity"),
         ("lrnn compile a --construction reg", "regular_language"),
         ("lrnn compile a --objective la", "layers"),
+        ("lrnn compile a --objective exact-in:bf", "exact-in:bfloat16"),
         ("lrnn run f w --arithmetic bf", "bfloat16"),
     ],
 )

@@ -13,7 +13,7 @@ import signal
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated, Any, cast
 
 import typer
 
@@ -121,11 +121,14 @@ def analyze_source(
 def compile_source(
     source: Source,
     output: Annotated[
-        Path,
+        Path | None,
         typer.Option(
-            "--output", "-o", metavar="FILE", help="The weight file to write (safetensors)."
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="The weight file to write (safetensors); required without --explain.",
         ),
-    ],
+    ] = None,
     construction: Annotated[
         str | None,
         typer.Option(
@@ -140,36 +143,54 @@ def compile_source(
         typer.Option(
             "--objective",
             metavar="NAME",
-            help="What the cheapest has fewest of: layers (default), state or factors.",
+            help="What the cheapest has fewest of: layers (default), state or factors; "
+            "exact-in:FORMAT for what a number format computes exactly.",
             autocompletion=complete_objective,
         ),
     ] = None,
+    explain: Annotated[
+        bool,
+        typer.Option("--explain", help="Show every construction, and why it is picked or not."),
+    ] = False,
     alphabet: Alphabet = None,
     sink: Sink = False,
     as_json: Json = False,
 ) -> int:
     """Compile an automaton to a linear RNN with exact weights."""
-    from constructions import compile_dfa
+    import constructions
+    from constructions.cli import explanation
     from constructions.cli.source import read_automaton
 
+    if not (output or explain):
+        raise ValueError("Option '--output' is required without '--explain'.")
+    if construction and explain:
+        raise ValueError("Option '--explain' explains a choice: it takes no '--construction'.")
     with display.progress("compiling"):
         automaton = read_automaton(source, alphabet, sink=sink)
-        lrnn = compile_dfa(automaton, construction, objective)
-        lrnn.save(output)
-    size = output.stat().st_size
-    facts = {
+        table = constructions.explain(automaton, objective) if explain else []
+        lrnn = next((c.lrnn for c in table if c.picked), None) or constructions.compile_dfa(
+            automaton, construction, objective
+        )
+        if output:
+            lrnn.save(output)
+    facts: dict[str, Any] = {
         "automaton": display.automaton_facts(automaton),
         "lrnn": display.lrnn_facts(lrnn),
-        "file": str(output),
-        "bytes": size,
     }
-    text = (
-        f"automaton   {display.automaton_text(automaton)}\n"
-        f"linear RNN  {display.lrnn_text(lrnn)}\n"
-        f"{display.wrapped(f'because     {lrnn.reason}')}\n"
-        f"written to  {output} ({size:,} bytes)"
-    )
-    display.put(facts, text, as_json=as_json)
+    lines = [
+        f"automaton   {display.automaton_text(automaton)}",
+        f"linear RNN  {display.lrnn_text(lrnn)}",
+    ]
+    if table:
+        facts["candidates"] = [explanation.candidate_facts(c) for c in table]
+        lines += ["", explanation.table(table)]
+    else:
+        lines.append(display.wrapped(f"because     {lrnn.reason}"))
+    if output:
+        size = output.stat().st_size
+        facts |= {"file": str(output), "bytes": size}
+        lines += [""] * bool(table) + [f"written to  {output} ({size:,} bytes)"]
+    display.put(facts, "\n".join(lines), as_json=as_json)
     return DONE
 
 

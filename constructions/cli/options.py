@@ -24,10 +24,12 @@ def complete_construction(incomplete: str) -> list[str]:
 
 
 def complete_objective(incomplete: str) -> list[str]:
-    """Names of objectives."""
-    from constructions import OBJECTIVES
+    """Names of objectives, and `exact-in:` before every number format."""
+    from constructions.objective import EXACT_IN, OBJECTIVES
+    from lrnn_theory.arithmetic import FORMATS
 
-    return [key for key in OBJECTIVES if key.startswith(incomplete)]
+    names = (*OBJECTIVES, *(EXACT_IN + name for name in FORMATS))
+    return [name for name in names if name.startswith(incomplete)]
 
 
 def complete_arithmetic(incomplete: str) -> list[str]:
