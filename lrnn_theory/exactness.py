@@ -16,16 +16,13 @@ from lrnn_theory.arithmetic import EXACT, Arithmetic
 from lrnn_theory.lrnn import LRNN, Layer
 from lrnn_theory.scanning.exact import ExactKernel
 
-MAX_STATES = 200_000
-"""Largest number of states of a layer that is enumerated."""
-
 
 def exact_bits(lrnn: LRNN) -> int | None:
     """The precision p from which every format computes an LRNN exactly, in every order.
 
     Returns:
-        p (at least 1), or None if some layer does not qualify or has more than `MAX_STATES`
-        states.  A format qualifies if its `precision` is at least p and its largest number at
+        p (at least 1), or None if some layer does not qualify or has infinitely many states.  A
+        format qualifies if its `precision` is at least p and its largest number at
         least 2^p.
 
     Example:
@@ -59,25 +56,28 @@ def holds_register_layers(arithmetic: Arithmetic) -> bool:
 
 
 def _largest_entry(layer: Layer) -> int | None:
+    """The largest entry of a state that words reach from H_0 or from 0; None if there is none.
+
+    An entry after a letter is an entry before it, its negative, or 0, and an entry of b.  So
+    entries and their negatives are the weights of paths in a graph of 2 n nodes, and every path is
+    that of some word: longest paths give the bound, and a path still growing after 2 n steps has a
+    cycle that grows for ever.
+    """
     kernel = ExactKernel(layer, EXACT)
     one_term = kernel.columns.shape[1] == 1
     if not (kernel.integral and one_term and abs(kernel.values).max(initial=0) <= 1):
         return None
-    frontier = np.concatenate([kernel.start(1), np.zeros_like(kernel.start(1))])
-    seen = set(kernel.keys(frontier))
-    largest = int(max(abs(frontier).max(), abs(layer.b).max(initial=0)))
-    while len(frontier):
-        after = kernel.step(
-            np.repeat(frontier, layer.n_actions, axis=0),
-            np.tile(np.arange(layer.n_actions), len(frontier)),
-        )
-        fresh = []
-        for i, key in enumerate(kernel.keys(after)):
-            if key not in seen:
-                seen.add(key)
-                fresh.append(i)
-        if len(seen) > MAX_STATES:
-            return None
-        frontier = after[fresh]
-        largest = max(largest, int(abs(frontier).max(initial=0)))
-    return largest
+    column, sign = kernel.columns[:, 0], kernel.values[:, 0, :, None]
+    h0 = kernel.start(1)[0]
+    steps = 2 * layer.n + 1
+    if (int(abs(h0).max()) + kernel.b_max) * (steps + 1) >= 1 << 62:
+        return None
+    most = np.maximum([h0, -h0], 0)  # of every entry, and of its negative, (2, n, d)
+    for _ in range(steps):
+        before = np.concatenate([most, np.zeros_like(most[:, :1])], axis=1)[:, column]
+        moved = np.where(sign < 0, before[::-1], np.where(sign > 0, before, 0))
+        after = np.stack([moved[0] + kernel.b, moved[1] - kernel.b]).max(axis=1)
+        if (after <= most).all():
+            return int(most.max())
+        most = np.maximum(most, after)
+    return None

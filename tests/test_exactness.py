@@ -6,6 +6,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from networks import weighing
 
 from constructions import compile_dfa
@@ -120,6 +122,40 @@ def test_only_moves_of_entries_qualify(matrix, bits):
     """Sums, factors beyond 1 and fractions may be exact on the way of one word but not of all."""
     lrnn = weighing([3, 0], [[3, 0], [0, 3]], Dense(np.array([matrix], object)))
     assert exact_bits(lrnn) == bits
+
+
+@given(st.integers(0, 2**32))
+def test_the_largest_number_is_that_of_the_states(seed):
+    """Against all states, from H_0 and from 0, of layers that move, negate, clear and add."""
+    rng = np.random.default_rng(seed)
+    n, actions = int(rng.integers(1, 4)), int(rng.integers(1, 4))
+    matrices = np.zeros((actions, n, n), int)
+    for matrix in matrices:
+        for row in matrix:
+            row[rng.integers(n)] = rng.integers(-1, 2)
+    b = rng.integers(-2, 3, (actions, n, 1)) * (rng.random((actions, n, 1)) < 0.4)
+    lrnn = weighing(rng.integers(-3, 4, n).tolist(), [[0] * n, [1] * n])
+    (level,) = lrnn.levels
+    readout = np.tile(level.layer.readout, (actions, 1, 1))
+    layer = replace(level.layer, transition=Dense(matrices), b=b, readout=readout)
+    states = {tuple(layer.h0[:, 0].tolist()), (0,) * n}
+    frontier = set(states)
+    while frontier and len(states) < 20_000:
+        after = {
+            tuple((m @ h + v[:, 0]).tolist())
+            for h in map(np.array, frontier)
+            for m, v in zip(matrices, b, strict=True)
+        }
+        frontier = after - states
+        states |= frontier
+        if max(max(map(abs, h)) for h in states) > 1000:  # it never ends
+            break
+    found = exact_bits(replace(lrnn, heads=((replace(level, layer=layer),),)))
+    if frontier:
+        assert found is None
+    else:
+        largest = max(max(map(abs, h)) for h in states)
+        assert found == max(1, (max(largest, 1) - 1).bit_length())
 
 
 @pytest.mark.parametrize(
