@@ -63,7 +63,7 @@ class Bench:
             own = self.seconds(one) if self.ranks.rank == 0 else 0.0
             self.meet()
             together = self.seconds(every)
-            found = [x.decode().split() for x in self.ranks.gather(f"{own} {together}".encode())]
+            found = [x.decode().split() for x in self.ranks.gather(f"{own} {together}".encode)]
             if turn:
                 times["one"].append(float(found[0][0]))
                 times["all"].append(max(float(slowest) for _, slowest in found))
@@ -78,7 +78,7 @@ class Bench:
 
     def agree(self, right, what):
         """Every process must find a result right."""
-        if any(x != b"1" for x in self.ranks.gather(b"1" if right else b"0")):
+        if any(x != b"1" for x in self.ranks.gather(lambda: b"1" if right else b"0")):
             raise SystemExit(f"{what}: not the result of scan")
 
 

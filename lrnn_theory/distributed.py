@@ -52,29 +52,27 @@ class Ranks:
         first, last = (count * r // self.size for r in (self.rank, self.rank + 1))
         return slice(first, last)
 
-    def gather(self, found: bytes | Exception) -> list[bytes]:
-        """What every process has found, in order; an error of one is raised in all.
+    def gather(self, find: Callable[[], bytes]) -> list[bytes]:
+        """What every process finds, in order; an error of one is raised in all.
 
         Raises:
-            ValueError: the error of the first process that hands in one,
+            ValueError: the error of the first process that meets one,
             RuntimeError: or this, if it is another error than ValueError or TypeError.
         """
         if self.size == 1:
-            if isinstance(found, Exception):
-                raise found
-            return [found]
-        if isinstance(found, Exception):
-            bad_input = isinstance(found, (ValueError, TypeError))
-            text = str(found) if bad_input else f"{type(found).__name__}: {found}"
+            return [find()]
+        cause: Exception | None = None
+        try:
+            own = b"-" + find()
+        except Exception as error:  # whatever it is: the others wait, and are told
+            cause, bad_input = error, isinstance(error, (ValueError, TypeError))
+            text = str(error) if bad_input else f"{type(error).__name__}: {error}"
             own = (b"V" if bad_input else b"R") + text.encode()
-        else:
-            own = b"-" + found
-        cause = found if isinstance(found, Exception) else None
         all_found = self._all_gather(own)
         for other in all_found:
             if not other.startswith(b"-"):
-                error = ValueError if other.startswith(b"V") else RuntimeError
-                raise error(other[1:].decode()) from cause
+                kind = ValueError if other.startswith(b"V") else RuntimeError
+                raise kind(other[1:].decode()) from cause
         return [x[1:] for x in all_found]
 
     def _all_gather(self, own: bytes) -> list[bytes]:
@@ -135,20 +133,20 @@ def scan_batch(
         [[0, 0, 1], [0, 1, 0]]
     """
     ranks = Ranks(group)
-    found: Any
     own = torch.empty(0)
-    try:
-        words = token_tensor(tokens)
+
+    def count() -> bytes:
+        nonlocal own
+        words, ends = token_tensor(tokens), lengths
         part = ranks.share(len(words))
-        if lengths is not None:
-            if len(lengths) != len(words):
+        if ends is not None:
+            if len(ends) != len(words):
                 raise ValueError(f"Argument 'lengths' must hold {len(words)} integers.")
-            lengths = torch.as_tensor(lengths)[part]
-        own = scan(lrnn, words[part], arithmetic, lengths=lengths, outputs=outputs, device=device)
-        found = len(own).to_bytes(8, "big")
-    except Exception as error:
-        found = error
-    counts = [int.from_bytes(x, "big") for x in ranks.gather(found)]
+            ends = torch.as_tensor(ends)[part]
+        own = scan(lrnn, words[part], arithmetic, lengths=ends, outputs=outputs, device=device)
+        return len(own).to_bytes(8, "big")
+
+    counts = [int.from_bytes(x, "big") for x in ranks.gather(count)]
     return ranks.concatenate(own, counts)
 
 
@@ -219,16 +217,16 @@ def scan_word(
     """
     ranks = Ranks(group)
     word = _Word(lrnn, arithmetic, device, piece, progress or (lambda _: None), ranks)
-    found: Any
     start: Any = None
     sums: Summaries | None = None
-    try:
+
+    def why_not() -> bytes:
+        nonlocal start, sums
         start = word.reader(initial).state
         sums, reason = word.summaries(start)
-        found = reason.encode()
-    except Exception as error:
-        found = error
-    reasons = [x.decode() for x in ranks.gather(found)]
+        return reason.encode()
+
+    reasons = [x.decode() for x in ranks.gather(why_not)]
     reason = next(filter(None, reasons), "")
     if sums is None or reason or (ranks.size == 1 and each):
         return word.in_turn(start, stretch, each, reason if ranks.size > 1 else "")
@@ -274,16 +272,15 @@ class _Word:
     ) -> WholeWord:
         """Every process takes the state on from where the one before it ended."""
         state, letters, first = start, 0, 0
+
+        def take_on() -> bytes:
+            own = self._read(state, stretch, each, first)
+            return (first + own.letters).to_bytes(8, "big") + to_bytes(own.state)
+
         for turn in range(self._ranks.size):
-            found: Any = b""
-            if turn == self._ranks.rank:
-                first = letters
-                try:
-                    own = self._read(state, stretch, each, first)
-                    found = (first + own.letters).to_bytes(8, "big") + to_bytes(own.state)
-                except Exception as error:
-                    found = error
-            data = self._ranks.gather(found)[turn]
+            own_turn = turn == self._ranks.rank
+            first = letters if own_turn else first
+            data = self._ranks.gather(take_on if own_turn else bytes)[turn]
             letters, state = int.from_bytes(data[:8], "big"), from_bytes(data[8:], start)
         return WholeWord(int(state.output), state, letters, first, "sequential", reason)
 
@@ -295,13 +292,8 @@ class _Word:
         sums: Summaries,
     ) -> WholeWord:
         """Every process sums up its stretch; then all know all states."""
-        found: Any
-        try:
-            found = self._sum_up(stretch, sums)
-        except Exception as error:
-            found = error
         state, letters, first, own = start, 0, 0, start
-        for turn, data in enumerate(self._ranks.gather(found)):
+        for turn, data in enumerate(self._ranks.gather(lambda: self._sum_up(stretch, sums))):
             if turn == self._ranks.rank:
                 first, own = letters, state
             count, last, *numbers = np.frombuffer(bytearray(data), np.int64)
@@ -309,13 +301,13 @@ class _Word:
                 names, added = torch.from_numpy(np.array(numbers)).reshape(2, -1)
                 state = moved(sums.level, Moves(names, added), int(last), state)
             letters += int(count)
+
+        def read_again() -> bytes:
+            self._read(own, stretch, each, first)
+            return b""
+
         if each:
-            found = b""
-            try:
-                self._read(own, stretch, each, first)
-            except Exception as error:
-                found = error
-            self._ranks.gather(found)
+            self._ranks.gather(read_again)
         return WholeWord(int(state.output), state, letters, first, "parallel")
 
     def _sum_up(self, stretch: Callable[[], Iterable[Any]], sums: Summaries) -> bytes:

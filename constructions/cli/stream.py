@@ -124,7 +124,7 @@ def _stretch(file: LetterFile, path: str, ranks: Ranks) -> tuple[int, int | None
         return 0, None
     if file.size is None:
         raise ValueError(f"Several processes need WORD to be a regular file, not {path!r}.")
-    sizes = [int(x) for x in ranks.gather(str(file.size).encode())]
+    sizes = [int(x) for x in ranks.gather(lambda: str(file.size).encode())]
     if len(set(sizes)) > 1:
         raise ValueError(f"The file {path!r} has {sizes} letters: processes see different ones.")
     part = ranks.share(-(-file.size // _BITS))
@@ -159,12 +159,10 @@ def _answers(output: Path | None, ranks: Ranks) -> Iterator[_Answers | None]:
     if output is None:
         yield None
         return
-    found: bytes | Exception = b""
     with ExitStack() as stack:
-        if ranks.rank == 0:
-            try:
-                found = str(stack.enter_context(replacing(output))).encode()
-            except Exception as error:
-                found = error
-        temporary = Path(ranks.gather(found)[0].decode())
+
+        def make() -> bytes:
+            return str(stack.enter_context(replacing(output))).encode()
+
+        temporary = Path(ranks.gather(make if ranks.rank == 0 else bytes)[0].decode())
         yield stack.enter_context(closing(_Answers(temporary, output)))
