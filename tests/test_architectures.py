@@ -111,6 +111,8 @@ def test_published_answers():
     assert parity["nonnegative diagonal"] == parity["one factor in [0, 1]"] == ("no", "no")
     assert parity["signed diagonal"] == parity["one factor in [-1, 1]"] == ("yes", "yes")
     assert s3["complex diagonal"] == ("no", "open")  # solvable: two layers, but not built here
+    assert s3["one factor in [-1, 1]"] == ("no", "yes")  # a turn is two reflections
+    assert answers(languages.BESTIARY["flip_flop"]())["one factor in [-1, 1]"] == ("open", "open")
     assert s5["complex diagonal"] == ("no", "no")
     assert s5["factors in [-1, 1]"] == s5["dense"] == ("yes", "yes")
     assert answers(languages.mod(3))["signed diagonal"] == ("no", "no")
