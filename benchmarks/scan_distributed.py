@@ -192,8 +192,8 @@ def main():
     with processes(arguments.device) as place:
         on_gpu = place.type == "cuda"
         bench = Bench(place, 1 if arguments.quick else 5)
-        shape = (1 << 20, 8192) if on_gpu else (4096, 2048)
-        long, in_order = (1 << 32, 1 << 22) if on_gpu else (1 << 27, 1 << 24)
+        shape = (1 << 20, 16384) if on_gpu else (4096, 2048)
+        long, in_order = (1 << 33, 1 << 22) if on_gpu else (1 << 27, 1 << 24)
         if arguments.quick:
             shape, long, in_order = (67, 512), 1 << 21, (1 << 20) + 99
         rows = []

@@ -41,6 +41,11 @@ def assert_same_in_triton(lrnn, tokens, arithmetic, lengths=None, initial=None):
         assert torch.equal(found[1].output, wanted[1].output)
         pairs = zip(found[1].hidden, wanted[1].hidden, strict=True)
         assert all(same_bits(*map(_on_host, pair)) for pair in pairs)
+        if lengths is None and initial is None:  # then states need not be kept
+            alone = scan(
+                lrnn, tokens, arithmetic, outputs=outputs, device=DEVICE, backend="triton"
+            )
+            assert torch.equal(alone, wanted[0])
     return wanted[1]
 
 
@@ -125,6 +130,32 @@ def test_kernels_for_named_machines(name):
     assert_same_in_triton(lrnn, tokens[:2], "fixed70.30", initial=state)
     found = scan(lrnn, tokens, "float32@tree", device=DEVICE, backend="triton").cpu().numpy()
     assert (found == automaton.transduce(tokens)).all()
+
+
+_EVERY = [1, 6, 128, 129, 256]
+
+
+@pytest.mark.parametrize(
+    ("machine", "letters"),
+    [*(("copies", k) for k in _EVERY), *(("cascade", k) for k in _EVERY[1:]), ("rounds", 6)],
+)
+def test_kernels_find_letters_that_are_none(machine, letters):
+    names = [f"x{i}" for i in range(letters)]
+    if machine == "cascade":
+        lrnn = compile_dfa(languages.contains(names[:1], names))
+    else:
+        rounds = machine == "rounds"
+        lrnn = compile_dfa(languages.mod(3, names), construction="rotation" if rounds else None)
+    tokens = np.full((2, 23), letters - 1, np.uint8)
+    for outputs in ("last", "all"):
+        options = {"outputs": outputs, "device": DEVICE, "backend": "triton"}
+        right = scan(lrnn, tokens, **options)
+        for row, place in [(0, 0), (1, 22)] * (letters < 256):
+            wrong = tokens.copy()
+            wrong[row, place] = letters
+            with pytest.raises(ValueError, match=rf"not \d+\.\.{letters}\.$"):
+                scan(lrnn, wrong, **options)
+        assert torch.equal(scan(lrnn, tokens, **options), right)  # forgotten
 
 
 @OVERFLOWS

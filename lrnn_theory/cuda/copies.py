@@ -77,7 +77,7 @@ class CopiesScan:
 
         Args:
             scan: the same network.
-            words: their states are packed, (1, batch); cut by `cut`.
+            words: their states are packed, (1, batch); cut by `cut`; at least one letter each.
             starts: whether to return the packed states that stretches start from, (1, lanes).
         """
         batch, stride = words.letters.shape
@@ -108,7 +108,8 @@ class CopiesScan:
         launch(
             finish_copies, batch,
             names[-1], words.state, words.letters, words.output, scan.follow,
-            batch, counts[-1], time - 1, stride, LEVELS=scan.levels, **level, **self._shared(),
+            batch, counts[-1], time - 1, stride,
+            FRESH=words.fresh, LEVELS=scan.levels, **level, **self._shared(),
         )  # fmt: skip
         return first
 
@@ -134,7 +135,8 @@ class CopiesScan:
         names, counts = [self._names(batch * count)], [count]
         launch(
             copies_of_stretches, batch * count,
-            words.letters.view(torch.int32), names[0], self._selectors, self._signs,
+            words.letters.view(torch.int32), words.wrong,
+            names[0], self._selectors, self._signs, len(self.level.action),
             batch, time, count, length, stride,
             SIGNED=self.signed, RAGGED=count * length != time, **self._shared(),
         )  # fmt: skip

@@ -11,7 +11,14 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-from lrnn_theory.cuda.packed_kernels import begins, context_below, fetched, four_of
+from lrnn_theory.cuda.packed_kernels import (
+    begins,
+    context_below,
+    fetched,
+    four_of,
+    report,
+    strangers,
+)
 
 
 @triton.jit
@@ -39,7 +46,7 @@ def _nibbles(x):
 
 @triton.jit
 def copies_of_stretches(
-    letters, names, selectors, signs,
+    letters, wrong, names, selectors, signs, known,
     rows, time, count, length, stride,
     WORDS: tl.constexpr, SIGNED: tl.constexpr, RAGGED: tl.constexpr, ASM: tl.constexpr,
     BLOCK: tl.constexpr,
@@ -47,8 +54,8 @@ def copies_of_stretches(
     """What stretches of letters do.
 
     letters: rows of `stride` bytes, of which `time` are letters, in `count` stretches of `length`
-    (a multiple of four); names: (WORDS, rows * count), the result; selectors: (256,);
-    signs: (WORDS, 256).
+    (a multiple of four); wrong: set by `report`; names: (WORDS, rows * count), the result;
+    selectors: (256,); signs: (WORDS, 256); known: letters.
     """
     lane = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     inside = lane < rows * count
@@ -57,8 +64,10 @@ def copies_of_stretches(
     last = (stride - begin) // 4 - 1
     x = tl.full([BLOCK], 0x03020100, tl.int32)
     y = tl.full([BLOCK], 0x07060504, tl.int32)
+    strange = x ^ x
     for t in range(0, length, 16):
         sixteen = fetched(source, t, last)
+        strange |= strangers(sixteen, known)
         for w in range(tl.minimum(4, (length - t) // 4)):
             four = four_of(sixteen, w)
             first = begin + t + 4 * w
@@ -77,6 +86,7 @@ def copies_of_stretches(
     tl.store(names + lane, x, mask=inside)
     if WORDS == 2:
         tl.store(names + rows * count + lane, y, mask=inside)
+    report(strange, wrong)
 
 
 @triton.jit
@@ -142,11 +152,13 @@ def compose_copies(
 @triton.jit
 def finish_copies(
     names, state, letters, output, follow, rows, total, last_letter, stride,
+    FRESH: tl.constexpr, LEVELS: tl.constexpr,
     WORDS: tl.constexpr, N: tl.constexpr, WIDTH: tl.constexpr, BIAS: tl.constexpr,
-    LEVELS: tl.constexpr, ASM: tl.constexpr, BLOCK: tl.constexpr,
+    ASM: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
     """Take packed states, (rows,), through all stretches of their row, and read the outputs.
 
+    If FRESH there is one state, which all rows start from, and which stays as it is.
     names: (WORDS, rows * total); letters: rows of `stride` bytes.
     """
     lane = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
@@ -154,10 +166,12 @@ def finish_copies(
     lane = tl.minimum(lane, rows - 1)
     first = lane * total
     x, y = _composed(names, first, first + total, total, rows * total, WORDS, ASM, BLOCK)
-    new = _applied(x, y, tl.load(state + lane), N, WIDTH, BIAS)
+    h = tl.load(state + lane * 0) if FRESH else tl.load(state + lane)
+    new = _applied(x, y, h, N, WIDTH, BIAS)
     letter = tl.load(letters + lane.to(tl.int64) * stride + last_letter).to(tl.int32)
     told = context_below(new, letter, follow, LEVELS, 0)
-    tl.store(state + lane, new, mask=inside)
+    if not FRESH:
+        tl.store(state + lane, new, mask=inside)
     tl.store(output + lane, told, mask=inside)
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-from lrnn_theory.cuda.packed_kernels import begins, fetched, four_of
+from lrnn_theory.cuda.packed_kernels import begins, fetched, four_of, report, strangers
 from lrnn_theory.cuda.rounding_kernels import round_double, to_odd, two_sum, wrapped
 
 _WRAP = tl.constexpr(4)
@@ -336,7 +336,7 @@ def _letter(
 
 @triton.jit
 def read_floats(
-    letters, lengths, state, output, every, marked,
+    letters, wrong, lengths, state, output, every, marked,
     action, values, betas, b, entries, offsets, follow, known,
     lanes, time, stride, count, length,
     LEVELS: tl.constexpr, NUMBERS: tl.constexpr, HAS_LENGTHS: tl.constexpr, RAGGED: tl.constexpr,
@@ -346,7 +346,7 @@ def read_floats(
 ):  # fmt: skip
     """Read words.
 
-    letters, lengths, output, every and known: as `read_packed` takes them; state: (numbers,
+    letters, wrong, lengths, output, every and known: as `read_packed` takes them; state: (numbers,
     lanes), those of all levels, taken on; marked: (lanes,), which words met an infinity or a NaN.
     """
     DEPTH: tl.constexpr = len(LEVELS) // 4
@@ -358,7 +358,8 @@ def read_floats(
     for k in tl.static_range(NUMBERS):
         h = h + (tl.load(state + k * lanes + lane),)
     poison = tl.zeros_like(h[0])
-    c = tl.load(output + lane)
+    c = tl.load(output + lane).to(tl.int32)
+    strange = c ^ c
     end = time - begin
     if HAS_LENGTHS:
         end = tl.load(lengths + row).to(tl.int32) - begin
@@ -367,6 +368,7 @@ def read_floats(
     sink = every + lane
     for t in range(0, length, 16):
         sixteen = fetched(source, t, last)
+        strange |= strangers(sixteen, known)
         for w in range(tl.minimum(4, (length - t + 3) // 4)):
             four = four_of(sixteen, w)
             first = t + 4 * w
@@ -400,3 +402,5 @@ def read_floats(
         c = tl.where(end > 0, told, c)
     tl.store(output + lane, c, mask=inside)
     tl.store(marked + lane, (poison != 0).to(tl.int8), mask=inside)
+    if not HAS_LENGTHS:
+        report(strange, wrong)

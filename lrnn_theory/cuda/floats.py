@@ -153,7 +153,8 @@ class FloatScan:
 
     def start(self, batch: int) -> torch.Tensor:
         """The initial states, (numbers, batch)."""
-        return self._h0[:, None].repeat(1, batch)  # a copy, of one word too
+        starts = self._h0[:, None].expand(-1, batch)
+        return starts.clone(memory_format=torch.contiguous_format)
 
     def run(self, words: Words) -> torch.Tensor:
         """Read words; their states are numbers, (numbers, batch), of dtype `carrier`.

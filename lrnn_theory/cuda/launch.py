@@ -26,17 +26,22 @@ class Words(NamedTuple):
 
     Attributes:
         letters: (batch, stride), uint8, rows as `aligned` makes them.
+        wrong: (1,), int32, becomes 1 if a letter is none; past the end of a word anything goes, and
+            where there are lengths nothing is said.
         time: letters of a row that are read at most.
         lengths: (batch,), or None if all words fill their row.
         state: (numbers, lanes), of the kernel's type.
-        output: (lanes,), int32, the output after the letters so far.
+        output: (lanes,), an integer type, the output after the letters so far.
         every: (length rounded up to four, lanes), any integer dtype, for all outputs, -1 past the
             end of a word as that dtype has it; or None.
         stretches: so many of a word.
         length: letters of a stretch; `time` if there is one, else a multiple of 8.
+        fresh: whether `state` is one that all words start from, (numbers, 1), and that stays as it
+            is, since nobody asks where they end; for `CopiesScan` only.
     """
 
     letters: torch.Tensor
+    wrong: torch.Tensor
     time: int
     lengths: torch.Tensor | None
     state: torch.Tensor
@@ -44,6 +49,7 @@ class Words(NamedTuple):
     every: torch.Tensor | None
     stretches: int
     length: int
+    fresh: bool = False
 
 
 def read_words(
@@ -54,7 +60,7 @@ def read_words(
     filled = words.stretches * words.length == words.time and words.length % 4 == 0
     launch(
         kernel, len(words.output),
-        words.letters.view(torch.int32), words.output if ends is None else ends,
+        words.letters.view(torch.int32), words.wrong, words.output if ends is None else ends,
         words.state, words.output, words.output if every is None else every,
         *tables, len(words.output), words.time, words.letters.shape[1],
         words.stretches, words.length,

@@ -49,7 +49,8 @@ class PackedScan:
             self.follow,
         )
         self._known = len(packed.levels[0].follow)
-        self._start = self._words(np.array([[v.start] for v in packed.levels]))
+        self.first = self._words(np.array([[v.start] for v in packed.levels]))
+        """The packed initial state, (levels, 1)."""
 
     def _words(self, array: Any) -> torch.Tensor:
         kind = np.uint32 if self.bits == 32 else np.uint64
@@ -58,7 +59,8 @@ class PackedScan:
     def start(self, batch: int) -> torch.Tensor:
         """The packed initial states, (levels, batch), to be taken on."""
         signed = torch.int32 if self.bits == 32 else torch.int64
-        return self._start.view(signed).repeat(1, batch).view(self.word)  # a copy, of one word too
+        starts = self.first.view(signed).expand(-1, batch)
+        return starts.clone(memory_format=torch.contiguous_format).view(self.word)
 
     def run(self, words: Words) -> None:
         """Read words; their states are packed, (levels, batch), of dtype `word`."""

@@ -14,14 +14,6 @@ import triton.language as tl
 
 
 @triton.jit
-def highest_letter(letters, found, count, BLOCK: tl.constexpr):
-    """The highest of `count` bytes, if it is above found[0], int32."""
-    place = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
-    some = tl.load(letters + place, mask=place < count, other=0).to(tl.int32)
-    tl.atomic_max(found, tl.max(some, axis=0))
-
-
-@triton.jit
 def begins(lane, count, length):
     """Row and first letter of a lane: rows are read in `count` stretches of `length`."""
     row = lane // count
@@ -38,6 +30,30 @@ def fetched(source, t, last):
         tl.load(source + tl.minimum(w + 2, last)),
         tl.load(source + tl.minimum(w + 3, last)),
     )
+
+
+@triton.jit
+def strangers(sixteen, known):
+    """Which of sixteen bytes are `known` (1 to 256) and more: the highest bits of four words say.
+
+    The lower seven bits of a byte reach the eighth with -known added: a byte is too high if they
+    do, or if its own eighth bit is set, and if `known` is above 128, if both are so.
+    """
+    spare = (-known & 127) * 0x01010101
+    either = (known - 129) >> 31
+    found = sixteen[0] ^ sixteen[0]
+    for w in tl.static_range(4):
+        four = sixteen[w]
+        carried = (four & 0x7F7F7F7F) + spare
+        found |= (carried & four) | ((carried | four) & either)
+    return found
+
+
+@triton.jit
+def report(strange, wrong):
+    """Set wrong[0], int32, if a lane met a letter that is none."""
+    met = tl.max(((strange & -2139062144) != 0).to(tl.int32), axis=0)
+    tl.atomic_max(wrong, met, mask=met > 0)
 
 
 @triton.jit
@@ -140,7 +156,7 @@ def _letter(
 
 @triton.jit
 def read_packed(
-    letters, lengths, state, output, every,
+    letters, wrong, lengths, state, output, every,
     column_of, columns, follow, known,
     lanes, time, stride, count, length,
     LEVELS: tl.constexpr, HAS_LENGTHS: tl.constexpr, RAGGED: tl.constexpr, EVERY: tl.constexpr,
@@ -149,11 +165,11 @@ def read_packed(
     """Read words.
 
     letters: rows of `stride` bytes, a multiple of four, of which `time` are letters, in `count`
-    stretches of `length`, a lane each; lengths: (rows,), letters of every row; state: (levels,
-    lanes), taken on; output: (lanes,), taken on; every: (length rounded up to four, lanes), where
-    outputs go if EVERY; known: letters.  A level is (n, width, ones, least, support, multiplier,
-    shift, first, size, whether columns are stored by context, and where then, how far apart they
-    are, whether there is one more, which is added).
+    stretches of `length`, a lane each; wrong: set by `report`, unless rows have lengths; lengths:
+    (rows,), letters of every row; state: (levels, lanes), taken on; output: (lanes,), taken on;
+    every: (length rounded up to four, lanes), where outputs go if EVERY; known: letters.  A level
+    is (n, width, ones, least, support, multiplier, shift, first, size, whether columns are stored
+    by context, and where then, how far apart they are, whether there is one more, which is added).
     """
     lane = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     inside = lane < lanes
@@ -162,7 +178,8 @@ def read_packed(
     h = ()
     for i in tl.static_range(len(LEVELS)):
         h = h + (tl.load(state + i * lanes + lane),)
-    c = tl.load(output + lane)
+    c = tl.load(output + lane).to(tl.int32)
+    strange = c ^ c
     end = time - begin
     if HAS_LENGTHS:
         end = tl.load(lengths + row).to(tl.int32) - begin
@@ -171,6 +188,7 @@ def read_packed(
     sink = every + lane
     for t in range(0, length, 16):
         sixteen = fetched(source, t, last)
+        strange |= strangers(sixteen, known)
         for w in range(tl.minimum(4, (length - t + 3) // 4)):
             four = four_of(sixteen, w)
             first = t + 4 * w
@@ -198,5 +216,7 @@ def read_packed(
         # A word of no letter has no context: any will do, since its output is not taken.
         context = tl.where(end > 0, c, 0)
         told = context_below(h[len(LEVELS) - 1], context, follow, LEVELS, len(LEVELS) - 1)
-        c = tl.where(end > 0, told, tl.load(output + lane))
+        c = tl.where(end > 0, told, tl.load(output + lane).to(tl.int32))
     tl.store(output + lane, c, mask=inside)
+    if not HAS_LENGTHS:
+        report(strange, wrong)

@@ -10,17 +10,14 @@ import torch
 from lrnn_theory.arithmetic import Arithmetic
 from lrnn_theory.cuda.copies import CopiesScan
 from lrnn_theory.cuda.floats import FloatScan
-from lrnn_theory.cuda.launch import Words, aligned, launch, tell
+from lrnn_theory.cuda.launch import Words, aligned, tell
 from lrnn_theory.cuda.packed import PackedScan
-from lrnn_theory.cuda.packed_kernels import highest_letter
 from lrnn_theory.cuda.stretches import Stretches
 from lrnn_theory.lrnn import LRNN
 from lrnn_theory.packing import pack
 from lrnn_theory.scanning import Machine, Outputs, ScanState, UnsupportedError, read
 from lrnn_theory.scanning.rational import fractions
 
-_BYTES = 8192
-"""Letters that one program checks."""
 _MOST_LETTERS = 256
 """Letters are bytes."""
 _FEW_WORDS = 1 << 15
@@ -60,6 +57,7 @@ class GpuScan:
                 self.stretches = str(reason)
         self.machine = Machine(lrnn, replace(arithmetic, order="sequential", chunk=0), device)
         self.device = device
+        self._wrong = torch.zeros(1, dtype=torch.int32, device=device)
 
     def checks(self, tokens: torch.Tensor, lengths: torch.Tensor | None) -> bool:
         """As `FastScan` says: where kernels read the bytes as they are."""
@@ -74,26 +72,20 @@ class GpuScan:
         keep: bool,
     ) -> tuple[torch.Tensor, ScanState | None]:
         """As `FastScan` says."""
-        words = self.words(tokens, lengths, initial)
-        highest = None
-        if self.checks(tokens, lengths) and tokens.numel():
-            highest = torch.zeros(1, dtype=torch.int32, device=self.device)
-            launch(
-                highest_letter, tokens.numel(),
-                tokens.contiguous(), highest, tokens.numel(), block=_BYTES,
-            )  # fmt: skip
+        words = self.words(tokens, lengths, initial, keep or outputs != "last")
         if outputs == "last":
-            void, found = self.read_last(words), words.output.long()
+            void, found = self.read_last(words), words.output
         else:
             void, found = self.read_every(words, outputs)
-        if highest is not None and int(highest) >= len(self.machine.lrnn.letters):
+        if self.checks(tokens, lengths) and int(words.wrong):
+            self._wrong = torch.zeros_like(words.wrong)  # other threads still hold the old one
             raise UnsupportedError("a letter out of range")
         after = None
         again = void is not None and bool(void.any())
         if keep or again:
             start = self.machine.start(len(tokens)) if initial is None else initial
             hidden = self.chain.leave(words.state, start.hidden)
-            after = ScanState(tuple(hidden), start.shifted, words.output.long())
+            after = ScanState(tuple(hidden), start.shifted, words.output.clone())
             if void is not None and again:
                 self._read_again(void, tokens, lengths, start, after, found, outputs)
         return found, after
@@ -103,6 +95,7 @@ class GpuScan:
         tokens: torch.Tensor,
         lengths: torch.Tensor | None = None,
         initial: ScanState | None = None,
+        keep: bool = False,
     ) -> Words:
         """Words as kernels take them; arguments as those of `run`.
 
@@ -113,13 +106,17 @@ class GpuScan:
         if time >= _TOO_LONG:
             raise UnsupportedError(f"words of {_TOO_LONG} letters and more")
         letters = aligned(tokens.to(torch.uint8))
-        if initial is None:
-            state, empty = self.chain.scan.start(batch), self.machine.lrnn.empty_output
-            output = torch.full((batch,), empty, dtype=torch.int32, device=self.device)
-        else:
+        fresh = False
+        if initial is not None:
             state = self.chain.enter(initial.hidden)
-            output = initial.output.to(torch.int32)
-        return Words(letters, time, lengths, state, output, None, 1, time)
+            output = initial.output.to(self.device, torch.int64, copy=True)
+        elif self.copies and lengths is None and tokens.numel() and not keep:
+            fresh, state = True, self.chain.scan.first
+            output = torch.empty(batch, dtype=torch.int64, device=self.device)
+        else:
+            state, empty = self.chain.scan.start(batch), self.machine.lrnn.empty_output
+            output = torch.full((batch,), empty, device=self.device)
+        return Words(letters, self._wrong, time, lengths, state, output, None, 1, time, fresh)
 
     def read_last(self, words: Words) -> torch.Tensor | None:
         """Read words to the last output; which of them are void."""

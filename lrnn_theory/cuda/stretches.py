@@ -61,4 +61,4 @@ class Stretches:
         unread = torch.zeros(len(words), dtype=torch.int32, device=words.device)
         time = words.shape[1]
         state = unread if state is None else state
-        return Words(aligned(words), time, None, state, unread, None, 1, time)
+        return Words(aligned(words), unread[:1], time, None, state, unread, None, 1, time)
