@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from lrnn_theory.cyclotomic import Exact
@@ -92,6 +93,7 @@ class Arithmetic:
             raise ValueError(f"Argument 'arithmetic' is {text[:100]!r}: {error}") from None
 
     @classmethod
+    @lru_cache(maxsize=256)
     def _parse(cls, text: str) -> Arithmetic:
         match = _SYNTAX.fullmatch(text)
         if not match:

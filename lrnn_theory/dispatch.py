@@ -85,7 +85,8 @@ def scan(
         raise ValueError("Argument 'outputs' may be 'bits' where words are accepted or not only.")
     if backend is not None and backend not in get_args(Backend):
         raise ValueError(f"Argument 'backend' must be one of {get_args(Backend)}, not {backend!r}.")
-    place = _place(tokens.device if device is None else device)
+    here = device is None and tokens.is_cuda  # there is such a device, then
+    place = tokens.device if here else _place(tokens.device if device is None else device)
     ends = _lengths(lengths, *tokens.shape)
     if initial is not None and (
         len(initial.output) != len(tokens) or len(initial.hidden) != len(lrnn.widths)

@@ -42,9 +42,7 @@ def assert_same_in_triton(lrnn, tokens, arithmetic, lengths=None, initial=None):
         pairs = zip(found[1].hidden, wanted[1].hidden, strict=True)
         assert all(same_bits(*map(_on_host, pair)) for pair in pairs)
         if lengths is None and initial is None:  # then states need not be kept
-            alone = scan(
-                lrnn, tokens, arithmetic, outputs=outputs, device=DEVICE, backend="triton"
-            )
+            alone = scan(lrnn, tokens, arithmetic, outputs=outputs, device=DEVICE, backend="triton")
             assert torch.equal(alone, wanted[0])
     return wanted[1]
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 from triton import knobs
@@ -53,14 +51,16 @@ class CopiesScan:
         self.level, self.device = level, device
         self.words = 1 if level.n < 4 or (level.n == 4 and rows.min() > 0) else 2
         self.signed = bool(negated.any())
+        self._level = {"N": level.n, "WIDTH": level.width, "BIAS": level.bias}
+        self._shared = {"WORDS": self.words, "ASM": not knobs.runtime.interpret}
 
-        def by_letter(values: np.ndarray, bits: int) -> torch.Tensor:
+        def by_letter(values: np.ndarray, bits: int, unknown: int = 0) -> torch.Tensor:
             packed_rows = (values << bits * np.arange(values.shape[-1])).sum(axis=-1)
-            table = np.zeros(256, np.uint32)
+            table = np.full(256, unknown, np.uint32)
             table[: len(level.action)] = packed_rows[level.action]
             return torch.from_numpy(table.view(np.int32)).to(device)
 
-        self._selectors = by_letter(names, 4)
+        self._selectors = by_letter(names, 4, unknown=1 << 31)
         self._signs = torch.stack([by_letter(signs[:, :4], 8), by_letter(signs[:, 4:], 8)])
 
     def cut(self, words: Words) -> Words:
@@ -82,12 +82,10 @@ class CopiesScan:
         """
         batch, stride = words.letters.shape
         time, count = words.time, words.stretches
-        level: dict[str, Any] = {
-            "N": self.level.n,
-            "WIDTH": self.level.width,
-            "BIAS": self.level.bias,
-        }
-        names, counts = self._read(words, _GROUP)
+        at_once = not starts and count <= _GROUP and count & (count - 1) == 0
+        names, counts = self._read(words, _GROUP, scan if at_once else None)
+        if at_once:
+            return None
         first = None
         if starts:
             before = None
@@ -98,18 +96,18 @@ class CopiesScan:
                 launch(
                     copies_before, batch * groups,
                     x, x if above is None else above, before, batch, groups, total, group,
-                    HAS_ABOVE=above is not None, **self._shared(),
+                    HAS_ABOVE=above is not None, **self._shared,
                 )  # fmt: skip
             first = torch.empty(1, batch * count, dtype=words.state.dtype, device=self.device)
             launch(
                 states_before, batch * count,
-                before, words.state, first, batch, count, **level, WORDS=self.words,
+                before, words.state, first, batch, count, **self._level, WORDS=self.words,
             )  # fmt: skip
         launch(
             finish_copies, batch,
             names[-1], words.state, words.letters, words.output, scan.follow,
             batch, counts[-1], time - 1, stride,
-            FRESH=words.fresh, LEVELS=scan.levels, **level, **self._shared(),
+            FRESH=words.fresh, LEVELS=scan.levels, **self._level, **self._shared,
         )  # fmt: skip
         return first
 
@@ -123,8 +121,12 @@ class CopiesScan:
         names = torch.where(negated, -names, names).long()
         return Moves(names, torch.zeros_like(names))
 
-    def _read(self, words: Words, most: int) -> tuple[list[torch.Tensor], list[int]]:
+    def _read(
+        self, words: Words, most: int, scan: PackedScan | None = None
+    ) -> tuple[list[torch.Tensor], list[int]]:
         """The names after stretches, and after more and more of them together.
+
+        With a scan, words are also read to the last output; their stretches are a power of two.
 
         Returns:
             Names, (WORDS, batch * count) each, and every count; the last one is at most `most`.
@@ -136,21 +138,21 @@ class CopiesScan:
         launch(
             copies_of_stretches, batch * count,
             words.letters.view(torch.int32), words.wrong,
-            names[0], self._selectors, self._signs, len(self.level.action),
+            names[0], self._selectors, self._signs,
+            words.state, words.output, words.output if scan is None else scan.follow,
             batch, time, count, length, stride,
-            SIGNED=self.signed, RAGGED=count * length != time, **self._shared(),
+            SIGNED=self.signed, RAGGED=count * length != time, FRESH=words.fresh,
+            TOTAL=0 if scan is None else count, LEVELS=() if scan is None else scan.levels,
+            **self._level, **self._shared,
         )  # fmt: skip
         while counts[-1] > most:
             counts.append(-(-counts[-1] // _GROUP))
             names.append(self._names(batch * counts[-1]))
             launch(
                 compose_copies, batch * counts[-1],
-                names[-2], names[-1], batch, counts[-1], counts[-2], _GROUP, **self._shared(),
+                names[-2], names[-1], batch, counts[-1], counts[-2], _GROUP, **self._shared,
             )  # fmt: skip
         return names, counts
-
-    def _shared(self) -> dict[str, Any]:
-        return {"WORDS": self.words, "ASM": not knobs.runtime.interpret}
 
     def _names(self, stretches: int) -> torch.Tensor:
         return torch.empty(self.words, stretches, dtype=torch.int32, device=self.device)

@@ -17,7 +17,6 @@ from lrnn_theory.cuda.packed_kernels import (
     fetched,
     four_of,
     report,
-    strangers,
 )
 
 
@@ -42,51 +41,6 @@ def _nibbles(x):
     x = x & 0x07070707
     x = x | (x >> 4)
     return (x & 0xFF) | ((x >> 8) & 0xFF00)
-
-
-@triton.jit
-def copies_of_stretches(
-    letters, wrong, names, selectors, signs, known,
-    rows, time, count, length, stride,
-    WORDS: tl.constexpr, SIGNED: tl.constexpr, RAGGED: tl.constexpr, ASM: tl.constexpr,
-    BLOCK: tl.constexpr,
-):  # fmt: skip
-    """What stretches of letters do.
-
-    letters: rows of `stride` bytes, of which `time` are letters, in `count` stretches of `length`
-    (a multiple of four); wrong: set by `report`; names: (WORDS, rows * count), the result;
-    selectors: (256,); signs: (WORDS, 256); known: letters.
-    """
-    lane = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
-    inside = lane < rows * count
-    row, begin = begins(tl.minimum(lane, rows * count - 1), count, length)
-    source = letters + row.to(tl.int64) * (stride // 4) + begin // 4
-    last = (stride - begin) // 4 - 1
-    x = tl.full([BLOCK], 0x03020100, tl.int32)
-    y = tl.full([BLOCK], 0x07060504, tl.int32)
-    strange = x ^ x
-    for t in range(0, length, 16):
-        sixteen = fetched(source, t, last)
-        strange |= strangers(sixteen, known)
-        for w in range(tl.minimum(4, (length - t) // 4)):
-            four = four_of(sixteen, w)
-            first = begin + t + 4 * w
-            for k in tl.static_range(4):
-                letter = (four >> (8 * k)) & 255
-                selector = tl.load(selectors + letter)
-                moved = _pick(x, y, selector, ASM)
-                if SIGNED:
-                    moved ^= tl.load(signs + letter)
-                if WORDS == 2:
-                    other = _pick(x, y, selector >> 16, ASM)
-                    if SIGNED:
-                        other ^= tl.load(signs + 256 + letter)
-                    y = tl.where(first + k < time, other, y) if RAGGED else other
-                x = tl.where(first + k < time, moved, x) if RAGGED else moved
-    tl.store(names + lane, x, mask=inside)
-    if WORDS == 2:
-        tl.store(names + rows * count + lane, y, mask=inside)
-    report(strange, wrong)
 
 
 @triton.jit
@@ -129,6 +83,85 @@ def _applied(x, y, h, N: tl.constexpr, WIDTH: tl.constexpr, BIAS: tl.constexpr):
 
 
 @triton.jit
+def _finish(
+    lane, names, state, letters, output, follow, rows, total, last_letter, stride,
+    FRESH: tl.constexpr, LEVELS: tl.constexpr,
+    WORDS: tl.constexpr, N: tl.constexpr, WIDTH: tl.constexpr, BIAS: tl.constexpr,
+    ASM: tl.constexpr, BLOCK: tl.constexpr,
+):  # fmt: skip
+    """As `finish_copies`, for some rows."""
+    inside = lane < rows
+    lane = tl.minimum(lane, rows - 1)
+    first = lane * total
+    x, y = _composed(names, first, first + total, total, rows * total, WORDS, ASM, BLOCK)
+    h = tl.load(state + lane * 0) if FRESH else tl.load(state + lane)
+    new = _applied(x, y, h, N, WIDTH, BIAS)
+    letter = tl.load(letters + lane.to(tl.int64) * stride + last_letter).to(tl.int32)
+    told = context_below(new, letter, follow, LEVELS, 0)
+    if not FRESH:
+        tl.store(state + lane, new, mask=inside)
+    tl.store(output + lane, told, mask=inside)
+
+
+@triton.jit
+def copies_of_stretches(
+    letters, wrong, names, selectors, signs,
+    state, output, follow,
+    rows, time, count, length, stride,
+    SIGNED: tl.constexpr, RAGGED: tl.constexpr,
+    TOTAL: tl.constexpr, FRESH: tl.constexpr, LEVELS: tl.constexpr,
+    WORDS: tl.constexpr, N: tl.constexpr, WIDTH: tl.constexpr, BIAS: tl.constexpr,
+    ASM: tl.constexpr, BLOCK: tl.constexpr,
+):  # fmt: skip
+    """What stretches of letters do.
+
+    letters: rows of `stride` bytes, of which `time` are letters, in `count` stretches of `length`
+    (a multiple of four); wrong: set by `report`; names: (WORDS, rows * count), the result;
+    selectors: (256,), negative for what is no letter; signs: (WORDS, 256).  If TOTAL, which is then
+    `count` and divides BLOCK, rows are finished too, as `finish_copies` does it.
+    """
+    lane = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    inside = lane < rows * count
+    row, begin = begins(tl.minimum(lane, rows * count - 1), count, length)
+    source = letters + row.to(tl.int64) * (stride // 4) + begin // 4
+    last = (stride - begin) // 4 - 1
+    x = tl.full([BLOCK], 0x03020100, tl.int32)
+    y = tl.full([BLOCK], 0x07060504, tl.int32)
+    strange = x ^ x
+    for t in range(0, length, 16):
+        sixteen = fetched(source, t, last)
+        for w in range(tl.minimum(4, (length - t) // 4)):
+            four = four_of(sixteen, w)
+            first = begin + t + 4 * w
+            for k in tl.static_range(4):
+                letter = (four >> (8 * k)) & 255
+                selector = tl.load(selectors + letter)
+                strange |= selector
+                moved = _pick(x, y, selector, ASM)
+                if SIGNED:
+                    moved ^= tl.load(signs + letter)
+                if WORDS == 2:
+                    other = _pick(x, y, selector >> 16, ASM)
+                    if SIGNED:
+                        other ^= tl.load(signs + 256 + letter)
+                    y = tl.where(first + k < time, other, y) if RAGGED else other
+                x = tl.where(first + k < time, moved, x) if RAGGED else moved
+    tl.store(names + lane, x, mask=inside)
+    if WORDS == 2:
+        tl.store(names + rows * count + lane, y, mask=inside)
+    report(strange, wrong)
+    if TOTAL > 0:
+        tl.debug_barrier()  # the names of a row were found by lanes of this program
+        ROWS: tl.constexpr = BLOCK // TOTAL
+        lane = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
+        _finish(
+            lane, names, state, letters.to(tl.pointer_type(tl.uint8), bitcast=True), output, follow,
+            rows, TOTAL, time - 1, stride,
+            FRESH, LEVELS, WORDS, N, WIDTH, BIAS, ASM, ROWS,
+        )  # fmt: skip
+
+
+@triton.jit
 def compose_copies(
     names, out, rows, count, total, group,
     WORDS: tl.constexpr, ASM: tl.constexpr, BLOCK: tl.constexpr,
@@ -162,17 +195,10 @@ def finish_copies(
     names: (WORDS, rows * total); letters: rows of `stride` bytes.
     """
     lane = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
-    inside = lane < rows
-    lane = tl.minimum(lane, rows - 1)
-    first = lane * total
-    x, y = _composed(names, first, first + total, total, rows * total, WORDS, ASM, BLOCK)
-    h = tl.load(state + lane * 0) if FRESH else tl.load(state + lane)
-    new = _applied(x, y, h, N, WIDTH, BIAS)
-    letter = tl.load(letters + lane.to(tl.int64) * stride + last_letter).to(tl.int32)
-    told = context_below(new, letter, follow, LEVELS, 0)
-    if not FRESH:
-        tl.store(state + lane, new, mask=inside)
-    tl.store(output + lane, told, mask=inside)
+    _finish(
+        lane, names, state, letters, output, follow, rows, total, last_letter, stride,
+        FRESH, LEVELS, WORDS, N, WIDTH, BIAS, ASM, BLOCK,
+    )  # fmt: skip
 
 
 @triton.jit
