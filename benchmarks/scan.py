@@ -49,19 +49,18 @@ DELTA_RULE = ("S5", "Z60")
 """Machines that flash-linear-attention runs too: their factors are one dense product each."""
 
 
-def timed(run, repeats, device):
-    """Median seconds of a call, after one to warm up."""
+def timed(run, repeats, device, total=0.05):
+    """Median seconds of a call, after one to warm up; of so many, or of more in that time."""
     seconds = []
-    for i in range(repeats + 1):
+    while len(seconds) <= repeats or (repeats > 1 and sum(seconds[1:]) < total):
         if device == "cuda":
             torch.cuda.synchronize()
         start = time.perf_counter()
         run()
         if device == "cuda":
             torch.cuda.synchronize()
-        if i:
-            seconds.append(time.perf_counter() - start)
-    return median(seconds)
+        seconds.append(time.perf_counter() - start)
+    return median(seconds[1:])
 
 
 def check(lrnn, automaton, tokens, arithmetic, device):

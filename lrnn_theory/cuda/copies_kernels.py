@@ -62,8 +62,10 @@ def _composed(
     """What the stretches from `first` to before `last` do, at most `group`, one after another."""
     x = tl.full([BLOCK], 0x03020100, tl.int32)
     y = tl.full([BLOCK], 0x07060504, tl.int32)
-    for i in range(group):
-        x, y = _then(x, y, names, first + i, words, first + i < last, WORDS, ASM)
+    for i in range(0, group, 8):
+        for k in tl.static_range(8):  # so that eight are fetched at once
+            place = first + i + k
+            x, y = _then(x, y, names, place, words, place < last, WORDS, ASM)
     return x, y
 
 
@@ -149,7 +151,7 @@ def copies_of_stretches(
     tl.store(names + lane, x, mask=inside)
     if WORDS == 2:
         tl.store(names + rows * count + lane, y, mask=inside)
-    report(strange, wrong)
+    report(strange < 0, wrong)
     if TOTAL > 0:
         tl.debug_barrier()  # the names of a row were found by lanes of this program
         ROWS: tl.constexpr = BLOCK // TOTAL

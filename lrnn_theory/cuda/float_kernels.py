@@ -11,7 +11,7 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-from lrnn_theory.cuda.packed_kernels import begins, fetched, four_of, report, strangers
+from lrnn_theory.cuda.packed_kernels import begins, fetched, four_of, letter_of, report
 from lrnn_theory.cuda.rounding_kernels import round_double, to_odd, two_sum, wrapped
 
 _WRAP = tl.constexpr(4)
@@ -309,7 +309,7 @@ def _taken(
 
 @triton.jit
 def _letter(
-    h, c, poison, letter, known, reads, sink, inside, lane,
+    h, c, poison, letter, reads, sink, inside, lane,
     action, values, betas, b, entries, offsets, follow,
     LEVELS: tl.constexpr, RAGGED: tl.constexpr, EVERY: tl.constexpr,
     ONCE: tl.constexpr, FMA: tl.constexpr, ODD: tl.constexpr,
@@ -317,7 +317,7 @@ def _letter(
 ):  # fmt: skip
     """Take all levels through a letter: their states, and the context of the last (or output)."""
     DEPTH: tl.constexpr = len(LEVELS) // 4
-    below = tl.minimum(letter, known - 1)  # a letter out of range does no harm
+    below = letter
     after = ()
     for i in tl.static_range(DEPTH):
         new, below = _level(
@@ -368,15 +368,14 @@ def read_floats(
     sink = every + lane
     for t in range(0, length, 16):
         sixteen = fetched(source, t, last)
-        strange |= strangers(sixteen, known)
         for w in range(tl.minimum(4, (length - t + 3) // 4)):
             four = four_of(sixteen, w)
             first = t + 4 * w
             if UNROLLED:
                 for place in tl.static_range(4):
+                    letter, strange = letter_of(four, place, known, strange)
                     h, c, poison = _letter(
-                        h, c, poison, (four >> (8 * place)) & 255, known, first + place < end,
-                        sink, inside, lane,
+                        h, c, poison, letter, first + place < end, sink, inside, lane,
                         action, values, betas, b, entries, offsets, follow,
                         LEVELS, RAGGED, EVERY, ONCE, FMA, ODD, INNER, FINAL, FINAL_TYPE,
                     )  # fmt: skip
@@ -384,9 +383,9 @@ def read_floats(
                         sink += lanes
             else:
                 for place in range(4):
+                    letter, strange = letter_of(four, place, known, strange)
                     h, c, poison = _letter(
-                        h, c, poison, (four >> (8 * place)) & 255, known, first + place < end,
-                        sink, inside, lane,
+                        h, c, poison, letter, first + place < end, sink, inside, lane,
                         action, values, betas, b, entries, offsets, follow,
                         LEVELS, RAGGED, EVERY, ONCE, FMA, ODD, INNER, FINAL, FINAL_TYPE,
                     )  # fmt: skip
@@ -403,4 +402,4 @@ def read_floats(
     tl.store(output + lane, c, mask=inside)
     tl.store(marked + lane, (poison != 0).to(tl.int8), mask=inside)
     if not HAS_LENGTHS:
-        report(strange, wrong)
+        report(strange != 0, wrong)

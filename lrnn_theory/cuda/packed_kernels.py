@@ -33,26 +33,17 @@ def fetched(source, t, last):
 
 
 @triton.jit
-def strangers(sixteen, known):
-    """Which of sixteen bytes are `known` (1 to 256) and more: the highest bits of four words say.
-
-    The lower seven bits of a byte reach the eighth with -known added: a byte is too high if they
-    do, or if its own eighth bit is set, and if `known` is above 128, if both are so.
-    """
-    spare = (-known & 127) * 0x01010101
-    either = (known - 129) >> 31
-    found = sixteen[0] ^ sixteen[0]
-    for w in tl.static_range(4):
-        four = sixteen[w]
-        carried = (four & 0x7F7F7F7F) + spare
-        found |= (carried & four) | ((carried | four) & either)
-    return found
+def letter_of(four, place, known, strange):
+    """A letter; one that is none becomes the last, which does no harm, and `strange` not 0."""
+    letter = (four >> (8 * place)) & 255
+    right = tl.minimum(letter, known - 1)
+    return right, strange | (letter ^ right)
 
 
 @triton.jit
 def report(strange, wrong):
-    """Set wrong[0], int32, if a lane met a letter that is none."""
-    met = tl.max(((strange & -2139062144) != 0).to(tl.int32), axis=0)
+    """Set wrong[0], int32, if there is a lane of which this is so."""
+    met = tl.max(strange.to(tl.int32), axis=0)
     tl.atomic_max(wrong, met, mask=met > 0)
 
 
@@ -131,12 +122,12 @@ def context_below(h, c, follow, LEVELS: tl.constexpr, i: tl.constexpr):
 
 @triton.jit
 def _letter(
-    h, c, letter, known, reads, every,
+    h, c, letter, reads, every,
     column_of, columns, follow, inside,
     LEVELS: tl.constexpr, RAGGED: tl.constexpr, EVERY: tl.constexpr,
 ):  # fmt: skip
     """Take all levels through a letter: their states, and the context of the last (or output)."""
-    below = tl.minimum(letter, known - 1)  # a letter out of range does no harm
+    below = letter
     after = ()
     for i in tl.static_range(len(LEVELS)):
         new = _step(h[i], below, column_of, columns, LEVELS, i)
@@ -188,14 +179,14 @@ def read_packed(
     sink = every + lane
     for t in range(0, length, 16):
         sixteen = fetched(source, t, last)
-        strange |= strangers(sixteen, known)
         for w in range(tl.minimum(4, (length - t + 3) // 4)):
             four = four_of(sixteen, w)
             first = t + 4 * w
             if UNROLLED:
                 for place in tl.static_range(4):
+                    letter, strange = letter_of(four, place, known, strange)
                     h, c = _letter(
-                        h, c, (four >> (8 * place)) & 255, known, first + place < end, sink,
+                        h, c, letter, first + place < end, sink,
                         column_of, columns, follow, inside,
                         LEVELS, RAGGED, EVERY,
                     )  # fmt: skip
@@ -203,8 +194,9 @@ def read_packed(
                         sink += lanes
             else:
                 for place in range(4):
+                    letter, strange = letter_of(four, place, known, strange)
                     h, c = _letter(
-                        h, c, (four >> (8 * place)) & 255, known, first + place < end, sink,
+                        h, c, letter, first + place < end, sink,
                         column_of, columns, follow, inside,
                         LEVELS, RAGGED, EVERY,
                     )  # fmt: skip
@@ -219,4 +211,4 @@ def read_packed(
         c = tl.where(end > 0, told, tl.load(output + lane).to(tl.int32))
     tl.store(output + lane, c, mask=inside)
     if not HAS_LENGTHS:
-        report(strange, wrong)
+        report(strange != 0, wrong)
