@@ -8,13 +8,13 @@ from constructions.orthogonal import ORTHOGONAL, SIGNED
 from constructions.parity import PARITY
 from constructions.permutation import PERMUTATION
 from constructions.reflections import REFLECTIONS
-from constructions.regular_language import REGISTER, SHIFT
+from constructions.regular_language import OFFSET, REGISTER, SHIFT
 from constructions.star_free import STAR_FREE, STAR_FREE_SHIFT
 from lrnn_theory.construction import Construction
 
 ALL: tuple[Construction, ...] = (
-    PARITY, CYCLIC, PERMUTATION, SIGNED, REGISTER, SHIFT, STAR_FREE, STAR_FREE_SHIFT, ROTATION,
-    REFLECTIONS, ORTHOGONAL, DENSE,
+    PARITY, CYCLIC, PERMUTATION, SIGNED, REGISTER, SHIFT, OFFSET, STAR_FREE, STAR_FREE_SHIFT,
+    ROTATION, REFLECTIONS, ORTHOGONAL, DENSE,
 )  # fmt: skip
 """Every construction."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -16,13 +17,15 @@ from lrnn_theory.onehot import is_permutation, plain_layer, register_layer
 from lrnn_theory.tail import Tail
 
 
-def wire(cascade: Cascade, *, shifted: bool, halving: bool = False) -> LRNN:
+def wire(
+    cascade: Cascade, *, shifted: bool, register: Callable[[Any, int], Layer] = register_layer
+) -> LRNN:
     """The LRNN of a cascade, with registers or with an input shift.
 
     Args:
         cascade: the cascade.
         shifted: whether a level reads the coordinates above it as they were one step earlier.
-        halving: whether registers hold halves, so that resets are projections only.
+        register: makes the layers that reset, and whose previous coordinate is needed.
 
     Contexts are merged from the last level upwards: two contexts of a level are one if they take
     the same action and lead on to the same contexts.
@@ -52,8 +55,7 @@ def wire(cascade: Cascade, *, shifted: bool, halving: bool = False) -> LRNN:
         elif permuting:
             layer, reads = plain_layer(level.maps, cascade.initial[depth]), "previous"
         else:
-            layer = register_layer(level.maps, cascade.initial[depth], halving=halving)
-            reads = "previous"
+            layer, reads = register(level.maps, cascade.initial[depth]), "previous"
         rows = np.concatenate([level.action[:, None], nxt], axis=1)
         merged, target = np.unique(rows, axis=0, return_inverse=True)
         target = target.ravel()
