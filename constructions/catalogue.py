@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from constructions.cyclic import CYCLIC, ROTATION
 from constructions.dense import DENSE
+from constructions.diagonal import COMPLEX_DIAGONAL, SIGNED_DIAGONAL
 from constructions.orthogonal import ORTHOGONAL, SIGNED
 from constructions.parity import PARITY
 from constructions.permutation import PERMUTATION
@@ -14,7 +15,7 @@ from lrnn_theory.construction import Construction
 
 ALL: tuple[Construction, ...] = (
     PARITY, CYCLIC, PERMUTATION, SIGNED, REGISTER, SHIFT, OFFSET, STAR_FREE, STAR_FREE_SHIFT,
-    ROTATION, REFLECTIONS, ORTHOGONAL, DENSE,
+    ROTATION, REFLECTIONS, ORTHOGONAL, SIGNED_DIAGONAL, COMPLEX_DIAGONAL, DENSE,
 )  # fmt: skip
 """Every construction."""
 

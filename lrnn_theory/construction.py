@@ -8,8 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike
 
+from lrnn_theory import householder as gh
 from lrnn_theory.automaton import Automaton
 from lrnn_theory.lrnn import LRNN, Layer, Level
+from lrnn_theory.onehot import stack
+from lrnn_theory.tracking import Tracking
 from lrnn_theory.transition import Transition
 
 
@@ -143,3 +146,11 @@ def orbit_layer(
     words = np.stack(vectors)[:, :, None]
     b = np.zeros((n_letters, len(h0), 1), np.int64)
     return Layer(transition, b, h0[:, None], (words,), readout, n_states, core.initial)
+
+
+def tracking_layer(core: Automaton, found: Tracking) -> Layer:
+    """The layer of a group automaton by orthogonal matrices, as few reflections as they are."""
+    products = [gh.orthogonal(matrix) for matrix in found.matrices]
+    transition = stack(products, found.choice.n)
+    start = found.vectors[found.start]
+    return orbit_layer(core, transition, start, list(found.vectors), found.states)
