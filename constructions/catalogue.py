@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from constructions.blocks import BLOCKS
 from constructions.cyclic import CYCLIC, ROTATION
 from constructions.dense import DENSE
 from constructions.diagonal import COMPLEX_DIAGONAL, SIGNED_DIAGONAL
@@ -14,8 +15,8 @@ from constructions.star_free import STAR_FREE, STAR_FREE_SHIFT
 from lrnn_theory.construction import Construction
 
 ALL: tuple[Construction, ...] = (
-    PARITY, CYCLIC, PERMUTATION, SIGNED, REGISTER, SHIFT, OFFSET, STAR_FREE, STAR_FREE_SHIFT,
-    ROTATION, REFLECTIONS, ORTHOGONAL, SIGNED_DIAGONAL, COMPLEX_DIAGONAL, DENSE,
+    PARITY, CYCLIC, PERMUTATION, SIGNED, REGISTER, SHIFT, OFFSET, BLOCKS, STAR_FREE,
+    STAR_FREE_SHIFT, ROTATION, REFLECTIONS, ORTHOGONAL, SIGNED_DIAGONAL, COMPLEX_DIAGONAL, DENSE,
 )  # fmt: skip
 """Every construction."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
@@ -15,14 +16,17 @@ from lrnn_theory.construction import Bounds, Construction, group_obstacles, trac
 from lrnn_theory.lrnn import LRNN, Layer
 from lrnn_theory.onehot import stack
 from lrnn_theory.scalars import number_layer
-from lrnn_theory.series import diagonal_cascade, level_automaton, turns
+from lrnn_theory.series import abelian_cascade, level_automaton, signed_cascade, turns
 from lrnn_theory.tracking import Tracking, track
 from lrnn_theory.wiring import wire
 
 
-def _obstacles(core: Automaton, *, signs: bool) -> list[str]:
-    cascade = diagonal_cascade(core, signs=signs)
-    return [cascade] if isinstance(cascade, str) else []
+def _obstacles(core: Automaton, make: Callable[[Automaton], Cascade]) -> list[str]:
+    try:
+        make(core)
+    except ValueError as error:
+        return [str(error)]
+    return []
 
 
 def _layer(maps: NDArray[np.int32], initial: int) -> Layer:
@@ -48,19 +52,14 @@ def _layer(maps: NDArray[np.int32], initial: int) -> Layer:
     return replace(layer, transition=transition, b=b, readout=readout)
 
 
-def _cascade(core: Automaton, signs: bool) -> Cascade:
-    found = diagonal_cascade(core, signs=signs)
-    assert isinstance(found, Cascade)  # checked by _obstacles
-    return found
+def _build(core: Automaton, make: Callable[[Automaton], Cascade]) -> LRNN:
+    return wire(make(core), shifted=bool(group_obstacles(core)), plain=_layer)
 
 
-def _build(core: Automaton, *, signs: bool) -> LRNN:
-    return wire(_cascade(core, signs), shifted=bool(group_obstacles(core)), plain=_layer)
-
-
-def _claims(core: Automaton, *, signs: bool) -> Bounds:
-    levels = _cascade(core, signs).levels
+def _claims(core: Automaton, make: Callable[[Automaton], Cascade]) -> Bounds:
+    levels = make(core).levels
     # A group of order 2^r and exponent 2 takes r signs; any group of order m at most m - 1 rows.
+    signs = make is signed_cascade
     rows = [x.size.bit_length() - 1 if signs else x.size - 1 for x in levels if len(turns(x.maps))]
     widest = max(rows + [1] * bool(levels), default=0)
     return Bounds(layers=len(levels), n=widest, d=1, factors=widest, spectrum=(-1, 0))
@@ -74,9 +73,9 @@ SIGNED_DIAGONAL = Construction(
         "convolution. A group takes as many layers as its series of squares is long, the fewest."
     ),
     citation="Nowak et al., arXiv 2606.01765, for which groups; docs/tracking.md",
-    obstacles=partial(_obstacles, signs=True),
-    build=partial(_build, signs=True),
-    claims=partial(_claims, signs=True),
+    obstacles=partial(_obstacles, make=signed_cascade),
+    build=partial(_build, make=signed_cascade),
+    claims=partial(_claims, make=signed_cascade),
     automatic=False,
     remark="its layers are diagonal, which takes more of them; choose it by name",
 )
@@ -89,9 +88,9 @@ COMPLEX_DIAGONAL = Construction(
         "convolution. A group takes as many layers as its derived series is long, the fewest."
     ),
     citation="Shakerinava et al., arXiv 2603.01959; docs/tracking.md",
-    obstacles=partial(_obstacles, signs=False),
-    build=partial(_build, signs=False),
-    claims=partial(_claims, signs=False),
+    obstacles=partial(_obstacles, make=abelian_cascade),
+    build=partial(_build, make=abelian_cascade),
+    claims=partial(_claims, make=abelian_cascade),
     automatic=False,
     remark="its weights may be irrational, so a float format may drift; choose it by name",
 )

@@ -9,13 +9,10 @@ layers have (`SHIFT`), or a register in the mean of the n rows (`OFFSET`), as na
 
 from __future__ import annotations
 
-from dataclasses import replace
-from functools import lru_cache
-
 import numpy as np
 
 from lrnn_theory.automaton import Automaton
-from lrnn_theory.cascade import Cascade, decompose
+from lrnn_theory.cascade import decompose, remembered
 from lrnn_theory.construction import Bounds, Construction, core_of, empty_output, group_obstacles
 from lrnn_theory.lrnn import LRNN, Level
 from lrnn_theory.onehot import is_permutation, offset_layer, plain_layer
@@ -23,6 +20,10 @@ from lrnn_theory.wiring import wire
 
 MAX_OFFSETS = 64
 """Most coordinates of a level with an offset register: there is a codeword for every pair."""
+
+
+_cascade = remembered(decompose)
+"""The cascade of an automaton, which several constructions share."""
 
 
 def published(automaton: Automaton) -> LRNN:
@@ -60,18 +61,6 @@ def published(automaton: Automaton) -> LRNN:
         kind=core.kind,
         output_symbols=core.output_symbols,
     )
-
-
-def _cascade(core: Automaton) -> Cascade:
-    """Its cascade, which several constructions share."""
-    tables = _decompose(core.delta.tobytes(), core.delta.shape, core.initial)
-    return replace(tables, automaton=core)
-
-
-@lru_cache(maxsize=4)
-def _decompose(table: bytes, shape: tuple[int, int], initial: int) -> Cascade:
-    delta = np.frombuffer(table, np.int32).reshape(shape)
-    return decompose(Automaton.from_table(delta, accepting=[], initial=initial))
 
 
 def _offset_obstacles(core: Automaton) -> list[str]:

@@ -7,13 +7,19 @@ states, whatever the inputs, the readout and what stands between the layers.
 
 from __future__ import annotations
 
-import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from lrnn_theory.automaton import Automaton
-from lrnn_theory.series import diagonal_cascade, permutes
+from lrnn_theory.cascade import Cascade
+from lrnn_theory.series import (
+    MAX_CONFIGURATIONS,
+    abelian_cascade,
+    configurations,
+    signed_cascade,
+)
 from lrnn_theory.tracking import Tracking, track
 
 if TYPE_CHECKING:
@@ -21,9 +27,6 @@ if TYPE_CHECKING:
 
 MAX_ORDER = 256
 """Largest group of which matrices are looked for."""
-
-MAX_CONFIGURATIONS = 100_000
-"""Most coordinates, multiplied, of a cascade that is proved right by going through them all."""
 
 MAX_STATES = 512
 """Most states of which dense matrices are made."""
@@ -174,8 +177,8 @@ def _facts(
         solvable=profile.is_solvable,
         letters_swap=swaps,
         one_factor=isinstance(found, Tracking) and found.choice.factors <= 1,
-        signs=profile.groups_are_2_groups is True and _diagonal(minimal, signs=True),
-        turns=profile.is_solvable is True and _diagonal(minimal, signs=False),
+        signs=profile.groups_are_2_groups is True and _diagonal(minimal, signed_cascade),
+        turns=profile.is_solvable is True and _diagonal(minimal, abelian_cascade),
         star_free=star_free,
         group=profile.is_group,
         small=small,
@@ -183,13 +186,12 @@ def _facts(
     )
 
 
-def _diagonal(minimal: Automaton, *, signs: bool) -> bool:
+def _diagonal(minimal: Automaton, make: Callable[[Automaton], Cascade]) -> bool:
     """Whether a cascade of diagonal layers is found, and small enough to be proved right."""
-    found = diagonal_cascade(minimal, signs=signs)
-    if isinstance(found, str):
+    try:
+        return configurations(make(minimal)) <= MAX_CONFIGURATIONS
+    except ValueError:
         return False
-    mixed = {permutes(level) for level in found.levels} == {True, False}
-    return not mixed or math.prod(found.sizes) <= MAX_CONFIGURATIONS
 
 
 def _letters_swap(minimal: Automaton) -> bool:

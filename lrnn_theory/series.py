@@ -11,16 +11,17 @@ of N_i / N_{i+1} multiplies cosets.  Proofs in docs/cascades.md, section 10.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lrnn_theory.automaton import Automaton
-from lrnn_theory.cascade import Budget, Cascade, decompose
+from lrnn_theory.cascade import Budget, Cascade, decompose, remembered
 from lrnn_theory.characters import FiniteGroup, Index
 from lrnn_theory.cover import Level
 from lrnn_theory.tracking import track
@@ -30,6 +31,9 @@ MAX_CONTEXTS = 2_000_000
 
 BUDGET = Budget(contexts=20_000, work=4_000_000)
 """How much of a cascade is tabulated here."""
+
+MAX_CONFIGURATIONS = 100_000
+"""Most configurations of a network that is called proved."""
 
 MAX_ORDER = 512
 """Largest group whose series are looked for."""
@@ -61,41 +65,6 @@ def refined(cascade: Cascade, chain: Chain) -> Cascade:
     return _replaced(cascade, lambda level, initial: _refine(level, initial, chain))
 
 
-def diagonal_cascade(core: Automaton, *, signs: bool) -> Cascade | str:
-    """A cascade whose levels reset or multiply in an abelian group, or why there is none.
-
-    Along these series a group takes the fewest such levels that there are.
-
-    Args:
-        core: an automaton, all states reachable.
-        signs: whether all abelian groups must have exponent 2.
-    """
-    table = core.delta.astype(np.int32)
-    found = _diagonal_cascade(table.tobytes(), table.shape, core.initial, signs)
-    return found if isinstance(found, str) else replace(found, automaton=core)
-
-
-@lru_cache(maxsize=8)
-def _diagonal_cascade(
-    table: bytes, shape: tuple[int, int], initial: int, signs: bool
-) -> Cascade | str:
-    delta = np.frombuffer(table, np.int32).reshape(shape)
-    automaton = Automaton.from_table(delta, accepting=[], initial=initial)
-    lossless = (np.sort(delta, axis=1) == np.arange(shape[1])).all()
-    chain = square_series if signs else derived_series
-    try:
-        # The groups of components of the strong cascade divide the monoid.
-        cascade = decompose(automaton, "weak" if lossless else "strong", BUDGET)
-        cascade = refined(separated(cascade, chain), chain)
-    except ValueError as error:
-        return str(error)
-    for level in cascade.levels:
-        turning = turns(level.maps)
-        if len(turning) and isinstance(found := track(level_automaton(turning)), str):
-            return found
-    return cascade
-
-
 def turns(maps: NDArray[np.int32]) -> NDArray[np.int32]:
     """The maps that permute, (actions, size); none if these are the identity only."""
     identity = np.arange(maps.shape[1])
@@ -107,6 +76,16 @@ def level_automaton(maps: NDArray[np.int32], initial: int = 0) -> Automaton:
     """The coordinates of a level as states, its actions as letters."""
     letters = [str(a) for a in range(len(maps))]
     return Automaton.from_table(maps, accepting=[], initial=initial, letters=letters)
+
+
+def configurations(cascade: Cascade) -> int:
+    """How many configurations have to be gone through to prove a separated cascade's network right.
+
+    One layer after the other is proved right if every coordinate narrows down the state, or all
+    levels permute.  A product of permutations above a level that resets tells nothing by itself.
+    """
+    mixed = {permutes(level) for level in cascade.levels} == {True, False}
+    return math.prod(cascade.sizes) if mixed else 1
 
 
 def permutes(level: Level) -> bool:
@@ -244,24 +223,26 @@ def _refine(level: Level, initial: int, chain: Chain) -> list[tuple[Level, int]]
     if len(subgroups) == 1:
         return [(level, initial)]
     # A level holds the coset of the product modulo a subgroup, within that modulo the one before.
-    contexts, (number, tops) = len(level.action), _left_cosets(group, subgroups[0])
+    contexts, (number, tops) = len(level.action), left_cosets(group, subgroups[0])
     found: list[Level] = []
     for inside, subgroup in pairwise(subgroups):
         moved = group.times(element[:, None], tops)  # (contexts, cosets above)
         twist = group.times(group.inverse[tops[number[moved]]], moved)
         used, action = np.unique(twist, return_inverse=True)
-        number, bottoms = _left_cosets(group, subgroup)
+        number, bottoms = left_cosets(group, subgroup)
         _check_size(level, len(tops), len(inside) // len(subgroup))
         steps = inside[np.sort(np.unique(number[inside], return_index=True)[1])]
         place = np.full(len(bottoms), -1)
         place[number[steps]] = np.arange(len(steps))
+        maps = place[number[group.times(used[:, None], steps)]]
+        maps, same = np.unique(maps, axis=0, return_inverse=True)
         following = number[group.times(tops[:, None], steps)]  # (cosets above, steps)
         start = len(bottoms) * np.arange(contexts)[:, None, None]
         found.append(
             Level(
                 len(steps),
-                place[number[group.times(used[:, None], steps)]].astype(np.int32),
-                action.ravel().astype(np.int32),
+                maps.astype(np.int32),
+                same.ravel()[action.ravel()].astype(np.int32),
                 (start + following).reshape(-1, len(steps)).astype(np.int32),
                 np.zeros(action.size, bool),
             )
@@ -272,10 +253,32 @@ def _refine(level: Level, initial: int, chain: Chain) -> list[tuple[Level, int]]
     return [(x, 0) for x in found]
 
 
-def _left_cosets(group: FiniteGroup, subgroup: Index) -> tuple[Index, Index]:
+def left_cosets(group: FiniteGroup, subgroup: Index) -> tuple[Index, Index]:
     """The number of the coset g N of every element g, and one element of each; N is number 0."""
     least = np.full(group.order, group.order)
     for n in subgroup.tolist():
         least = np.minimum(least, group.times(np.arange(group.order), n))
     first, number = np.unique(least, return_inverse=True)
     return number.ravel(), first
+
+
+def _diagonal_cascade(core: Automaton, chain: Chain) -> Cascade:
+    lossless = (np.sort(core.delta, axis=1) == np.arange(core.n_states)).all()
+    # The groups of components of the strong cascade divide the monoid.
+    cascade = decompose(core, "weak" if lossless else "strong", BUDGET)
+    cascade = refined(separated(cascade, chain), chain)
+    for level in cascade.levels:
+        turning = turns(level.maps)
+        if len(turning) and isinstance(found := track(level_automaton(turning)), str):
+            raise ValueError(found)
+    return cascade
+
+
+signed_cascade = remembered(partial(_diagonal_cascade, chain=square_series))
+"""A cascade whose levels reset or multiply in groups of exponent 2; ValueError if none is found.
+
+Groups take as few levels as there can be.  All states must be reachable.
+"""
+
+abelian_cascade = remembered(partial(_diagonal_cascade, chain=derived_series))
+"""Likewise, in abelian groups."""
