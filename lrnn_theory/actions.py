@@ -55,7 +55,7 @@ def smallest_action(core: Automaton, max_states: int = 360, max_tries: int = 400
 
     if n > max_states or n < 3:
         return natural(n < 3)
-    systems, complete = _block_systems(core.delta)
+    systems, complete = block_systems(core.delta)
     heap: list[tuple[int, tuple[int, ...]]] = []
     for i, labels in enumerate(systems):
         heapq.heappush(heap, (int(labels.max()) + 1, (i,)))
@@ -73,7 +73,7 @@ def smallest_action(core: Automaton, max_states: int = 360, max_tries: int = 400
     return natural(False)
 
 
-def _block_systems(
+def block_systems(
     delta: NDArray[np.int32], limit: int = 400
 ) -> tuple[list[NDArray[np.int64]], bool]:
     """Block systems with 2 <= blocks < states, by size, and whether these are all.

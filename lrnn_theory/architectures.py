@@ -8,10 +8,18 @@ states, whatever the inputs, the readout and what stands between the layers.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from lrnn_theory.automaton import Automaton
+from lrnn_theory.cascade import Cascade
+from lrnn_theory.series import (
+    MAX_CONFIGURATIONS,
+    abelian_cascade,
+    configurations,
+    signed_cascade,
+)
 from lrnn_theory.tracking import Tracking, track
 
 if TYPE_CHECKING:
@@ -71,6 +79,8 @@ class _Facts:
     solvable: bool | None
     letters_swap: bool  # no letter has a cycle of more than two states
     one_factor: bool  # a group of which every letter acts by one reflection
+    signs: bool  # a cascade of diagonal layers of signs and resets
+    turns: bool  # likewise, of turns and resets
     star_free: bool  # the cascade of a star-free language fits
     group: bool
     small: bool
@@ -97,13 +107,15 @@ def architectures(
         ),
         _row(
             "signed diagonal", "Mamba or GLA with range [-1, 1]",
-            _if(facts.group and facts.small and facts.elementary, "signed_permutation"), resets,
+            _if(facts.group and facts.small and facts.elementary, "signed_permutation"),
+            _if(facts.signs, "signed_diagonal", resets),
             [(facts.elementary, "a group has an element of order above 2"),
              (facts.two_groups, "a group is not a 2-group")],
         ),
         _row(
             "complex diagonal", "S4D, LRU",
-            _if(facts.group and facts.small and facts.abelian, "orthogonal"), resets,
+            _if(facts.group and facts.small and facts.abelian, "orthogonal"),
+            _if(facts.turns, "complex_diagonal", resets),
             [(facts.abelian, "a group is not abelian"),
              (facts.solvable, "a group is not solvable")],
         ),
@@ -144,8 +156,8 @@ def _row(
     return Row(matrices, models, *cells)
 
 
-def _if(holds: bool | None, construction: str) -> Cell:
-    return Cell("yes", construction) if holds else Cell("open")
+def _if(holds: bool | None, construction: str, otherwise: Cell | None = None) -> Cell:
+    return Cell("yes", construction) if holds else otherwise or Cell("open")
 
 
 def _facts(
@@ -165,11 +177,21 @@ def _facts(
         solvable=profile.is_solvable,
         letters_swap=swaps,
         one_factor=isinstance(found, Tracking) and found.choice.factors <= 1,
+        signs=profile.groups_are_2_groups is True and _diagonal(minimal, signed_cascade),
+        turns=profile.is_solvable is True and _diagonal(minimal, abelian_cascade),
         star_free=star_free,
         group=profile.is_group,
         small=small,
         dihedral=profile.is_group and re.fullmatch(r"Z\d+|D\d+|S3", name) is not None,
     )
+
+
+def _diagonal(minimal: Automaton, make: Callable[[Automaton], Cascade]) -> bool:
+    """Whether a cascade of diagonal layers is found, and small enough to be proved right."""
+    try:
+        return configurations(make(minimal)) <= MAX_CONFIGURATIONS
+    except ValueError:
+        return False
 
 
 def _letters_swap(minimal: Automaton) -> bool:
