@@ -15,7 +15,7 @@ from sphinx.util import logging
 from sphinx.writers.html5 import HTML5Translator
 
 LOGGER = logging.getLogger(__name__)
-CONVERTER = LatexToMathML()
+CONVERTER = LatexToMathML(fancy_error=False)
 
 
 def _mathml(self: HTML5Translator, node: nodes.Node, display: bool) -> str:
