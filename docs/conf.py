@@ -4,6 +4,8 @@ import re
 import sys
 from pathlib import Path
 
+from jupyter_client.manager import KernelManager
+
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(Path(__file__).parent / "_extensions")]
 
@@ -30,6 +32,7 @@ nitpick_ignore_regex = [("py:.*", ".*")]  # types of other libraries, and intern
 myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 4
 nb_execution_mode = "force"
+KernelManager.transport_encryption.default_value = "auto"  # else every kernel warns that it has none
 nb_execution_timeout = 120
 nb_execution_show_tb = True
 nb_merge_streams = True
