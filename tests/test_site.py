@@ -1,6 +1,7 @@
 """The site: a proof with a false step is no page of it."""
 
 import importlib.util
+import re
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+PROOFS = sorted(set((ROOT / "docs/proofs").glob("*.md")) - {ROOT / "docs/proofs/index.md"})
 PAGE = """---
 file_format: mystnb
 kernelspec:
@@ -67,6 +69,17 @@ def test_a_false_page_is_refused(tmp_path, page, complaint):
     done = build(tmp_path, page)
     assert done.returncode != 0
     assert complaint in done.stderr
+
+
+@pytest.mark.parametrize("page", PROOFS, ids=lambda page: page.stem)
+def test_a_page_of_proofs_checks_its_steps(page):
+    text = page.read_text(encoding="utf-8")
+    cells = re.findall(r"^```\{code-cell\}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    assert "{prf:theorem}" in text or "{prf:proposition}" in text
+    assert "{prf:proof}" in text
+    assert sum(cell.count("assert ") for cell in cells) > 2
+    for cell in cells:
+        compile(cell, page.name, "exec")
 
 
 def test_the_citation_names_this_version():
