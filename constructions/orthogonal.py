@@ -45,7 +45,7 @@ ORTHOGONAL = Construction(
         "irreducible real representations, one with the fewest reflections a letter, "
         "rank(I - rho(a)), letters up to sign where that is shorter."
     ),
-    citation="docs/representations.md; reflections: Scherk, Duke Math. J. 17 (1950)",
+    citation="docs/representations.md; reflections: Scherk, Proc. Amer. Math. Soc. 1 (1950)",
     obstacles=partial(_obstacles, integral=False),
     build=partial(_build, integral=False),
     claims=partial(_claims, integral=False),

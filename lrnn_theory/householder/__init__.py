@@ -3,9 +3,10 @@
 A generalized Householder (GH) factor is `C = I - beta k k^T`; its eigenvalue on k is
 `1 - beta |k|^2`, every other one is 1.  In `A = C_1 C_2 ... C_k` the last factor acts first.
 Keys are not normalised, so that transpositions (`e_i - e_j`, beta 1), projections (`e_i`, beta 1)
-and sign flips (`e_i`, beta 2) are integers.  docs/gh-algebra.md proves every factor count.
+and sign flips (`e_i`, beta 2) are integers.  docs/proofs/reflection-length.md proves the counts.
 
-Source: Grazzi, Siems et al., arXiv 2411.12537, Proposition 1; Scherk, Duke Math. J. 17 (1950).
+Source: Grazzi, Siems et al., arXiv 2411.12537, Proposition 1; Scherk, Proc. Amer. Math. Soc. 1
+(1950).
 """
 
 from lrnn_theory.householder.exact_arrays import MAX_KEY_ENTRIES
