@@ -250,7 +250,7 @@ def test_errors_have_the_horizon_marked(rotation):
 
 
 def test_mirrors():
-    assert plot_reflections(GHProduct(np.array([[1, 1]]), np.array([0.5]))).title.endswith("s 0")
+    assert plot_reflections(GHProduct(np.array([[1, 1]]), np.array([0.5]))).title.endswith("factor, with eigenvalue 0")
     with pytest.raises(ValueError, match="dimension 2 or 3"):
         plot_reflections(orthogonal(-np.eye(4, dtype=int)))
     with pytest.raises(ValueError, match="'start'"):

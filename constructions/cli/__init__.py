@@ -17,7 +17,7 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from constructions.cli import display, pictures, precision, stream
+from constructions.cli import display, pictures, precision, reporting, stream
 from constructions.cli.options import (
     Alphabet,
     Arithmetic,
@@ -337,6 +337,7 @@ def check_certificate(
 
 precision.register(app)
 pictures.register(app)
+reporting.register(app)
 
 
 @app.command("demo")

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from lrnn_theory.automaton import Automaton
-from lrnn_theory.plots.style import INK, Picture, letter_text
+from lrnn_theory.plots.style import INK, Picture, count, letter_text
 
 MAX_STATES = 150
 MAX_ARROWS = 400
@@ -47,7 +47,9 @@ def plot_automaton(automaton: Automaton, *, sink: bool | None = None) -> Picture
     hidden = _sink(automaton)
     if hidden is not None and (automaton.n_states < SINK_FROM if sink is None else sink):
         hidden = None
-    title = f"Automaton: {automaton.n_states} states, {automaton.n_letters} letters"
+    title = (
+        f"Automaton: {count(automaton.n_states, 'state')}, {count(automaton.n_letters, 'letter')}"
+    )
     if hidden is not None:
         title += f"; state {hidden}, a rejecting sink, and its arrows are left out"
     return Picture(title, _Drawing(_graph(automaton, hidden)))

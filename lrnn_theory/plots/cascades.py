@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from lrnn_theory.automaton import Automaton
 from lrnn_theory.cascade import Cascade, decompose
 from lrnn_theory.onehot import is_permutation
-from lrnn_theory.plots.style import INK, Picture, colour, picture
+from lrnn_theory.plots.style import INK, Picture, colour, count, picture
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -39,7 +39,8 @@ def plot_cascade(automaton: Automaton) -> Picture:
     """
     cascade = decompose(automaton.minimize().merge_letters()[1])
     sizes = cascade.sizes
-    title = f"Cascade of {len(sizes)} levels, {' x '.join(map(str, sizes)) or 'no'} coordinates"
+    shape = " x ".join(map(str, sizes)) or "no"
+    title = f"Cascade of {count(len(sizes), 'level')}, {shape} coordinates"
     if len(sizes) > MAX_LEVELS:
         raise ValueError(f"Too large to draw: {len(sizes)} levels, more than {MAX_LEVELS}.")
     leaves = sorted(reachable(cascade))

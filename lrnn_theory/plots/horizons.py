@@ -22,6 +22,7 @@ _KINDS = {"unary": "one letter repeated", "random": "random words", "given": "gi
 MAX_LENGTH = 20_000
 """Longest word whose states are compared."""
 _POINTS = 400
+_SHORTEST = 500
 
 
 def plot_horizons(horizons: Sequence[Horizon]) -> Picture:
@@ -38,7 +39,7 @@ def plot_horizons(horizons: Sequence[Horizon]) -> Picture:
     if not horizons:
         raise ValueError("Argument 'horizons' must not be empty.")
     lengths = [n for h in horizons for n in (*h.covered, *(x for x in h.first if x))]
-    right_end = 2 * max(2, *lengths)
+    right_end = 2 * max(_SHORTEST, *lengths)
     title = f"Share of words right so far, {_KINDS[horizons[0].words]}"
     return picture(title, (6, 3.6), lambda figure: _paint_shares(figure, horizons, right_end))
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lrnn_theory.householder import GHProduct
-from lrnn_theory.plots.style import INK, Picture, colour, picture
+from lrnn_theory.plots.style import INK, Picture, colour, count, picture
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -37,11 +37,11 @@ def plot_reflections(product: GHProduct, start: ArrayLike | None = None) -> Pict
         >>> plot_reflections(orthogonal([[0, -1], [1, 0]])).title
         '2 generalized Householder factors, with eigenvalues -1, -1'
     """
-    n, count = product.n, len(product)
-    if n not in (2, 3) or not 1 <= count <= MAX_FACTORS:
+    n, size = product.n, len(product)
+    if n not in (2, 3) or not 1 <= size <= MAX_FACTORS:
         raise ValueError(
             f"A picture of mirrors needs 1 to {MAX_FACTORS} factors of dimension 2 or 3, "
-            f"not {count} of dimension {n}."
+            f"not {size} of dimension {n}."
         )
     keys = np.asarray(product.keys).astype(float)[::-1]
     betas = np.asarray(product.betas).astype(float)[::-1]
@@ -56,8 +56,8 @@ def plot_reflections(product: GHProduct, start: ArrayLike | None = None) -> Pict
         path.append(path[-1] - beta * k * (k @ path[-1]))
     eigenvalues = [float(x) for x in product.eigenvalues()[::-1]]
     shown = ", ".join(f"{x:.3g}" for x in eigenvalues)
-    factors = "factor" + "s" * (count > 1)
-    title = f"{count} generalized Householder {factors}, with eigenvalues {shown}"
+    factors = count(size, "generalized Householder factor")
+    title = f"{factors}, with {'eigenvalues' if size > 1 else 'eigenvalue'} {shown}"
     paint = _paint_plane if n == 2 else _paint_space
     return picture(title, (4.6, 4.6), lambda figure: paint(figure, units, eigenvalues, path))
 

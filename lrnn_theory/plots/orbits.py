@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MAX_LENGTH = 20_000
+"""Longest word that is read."""
 
 
 def plot_orbit(
@@ -66,10 +67,13 @@ def plot_orbit(
     title = f"{len(visited)} states after up to {length} {letters}, in {run.arithmetic}"
 
     def paint(figure: Figure) -> None:
+        import matplotlib as mpl
+
         axes = figure.subplots()
+        shades = mpl.colormaps["cividis"].resampled(20)  # few are drawn as vectors, many are not
         turn = np.linspace(0, 2 * np.pi, 361)
         axes.plot(np.cos(turn), np.sin(turn), color=INK, lw=0.6)
-        points = axes.scatter(*visited.T, c=first, s=7, cmap="cividis", zorder=2, lw=0)
+        points = axes.scatter(*visited.T, c=first, s=7, cmap=shades, zorder=2, lw=0)
         axes.plot(*codewords.T, "+", color=colour(1), ms=11, mew=1.6, label="codewords", zorder=3)
         axes.set(aspect="equal", title=run.arithmetic, xlabel="$h_1$", ylabel="$h_2$")
         axes.legend(loc="upper right")

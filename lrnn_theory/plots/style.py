@@ -28,6 +28,7 @@ SUFFIXES = ("svg", "pdf", "png")
 
 _STYLE = {
     "axes.edgecolor": INK,
+    "axes.facecolor": "none",
     "axes.grid": True,
     "axes.labelcolor": INK,
     "axes.spines.right": False,
@@ -146,6 +147,11 @@ def file_suffix(path: str | os.PathLike[str]) -> str:
 def colour(i: int) -> str:
     """The i-th colour, round and round."""
     return COLOURS[i % len(COLOURS)]
+
+
+def count(n: int, unit: str) -> str:
+    """A number with its unit, in the plural if need be."""
+    return f"{n} {unit}" + "s" * (n != 1)
 
 
 def letter_text(letter: str) -> str:

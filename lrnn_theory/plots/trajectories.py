@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 MAX_LETTERS = 64
 MAX_NUMBERS = 160
 """Longest word, and most numbers of a state, that are drawn."""
+_SHORT, _LONG = 3, 16
+"""Characters of a name that stands upright, and of any name."""
 
 
 def plot_trajectory(lrnn: LRNN, word: Word, arithmetic: str | Arithmetic = "float32") -> Picture:
@@ -55,7 +57,7 @@ def plot_trajectory(lrnn: LRNN, word: Word, arithmetic: str | Arithmetic = "floa
         f"State after every letter of {' '.join(names) or 'the empty word'}, in {run.arithmetic}"
     )
     rows = [len(panel) for panel in panels]
-    size = (max(3.2, 1.3 + 0.36 * (len(names) + 1)), 1.2 + 0.24 * sum(rows) + 0.2 * len(rows))
+    size = (max(3.2, 1.3 + 0.36 * (len(names) + 1)), 1.4 + 0.24 * sum(rows) + 0.2 * len(rows))
     return picture(title, size, lambda figure: _paint(figure, panels, names, answers))
 
 
@@ -80,9 +82,18 @@ def _paint(
         axes.tick_params(length=0)
         axes.grid(visible=False)
     last = grid[-1, 0]
-    ticks = [f"{letter}\n{answer}" for letter, answer in zip(["", *names], answers, strict=True)]
-    last.set_xticks(np.arange(len(ticks)) + 0.5, ticks, fontsize=8)
+    long = max(map(len, (*names, *answers))) > _SHORT
+    pairs = zip(["", *names], answers, strict=True)
+    if long:
+        ticks = [f"{_cut(letter)} {_cut(answer)}".strip() for letter, answer in pairs]
+    else:
+        ticks = [f"{letter}\n{answer}" for letter, answer in pairs]
+    last.set_xticks(np.arange(len(ticks)) + 0.5, ticks, fontsize=8, rotation=90 if long else 0)
     last.set_xlabel("letter, and the answer after it")
+
+
+def _cut(name: str) -> str:
+    return name if len(name) <= _LONG else name[: _LONG - 1] + "…"
 
 
 def _write(axes: Any, panel: NDArray[np.float64]) -> None:
