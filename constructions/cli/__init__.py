@@ -17,7 +17,7 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from constructions.cli import display, pictures, precision, reporting, stream
+from constructions.cli import display, exploring, pictures, precision, reporting, stream
 from constructions.cli.options import (
     Alphabet,
     Arithmetic,
@@ -338,6 +338,7 @@ def check_certificate(
 precision.register(app)
 pictures.register(app)
 reporting.register(app)
+exploring.register(app)
 
 
 @app.command("demo")

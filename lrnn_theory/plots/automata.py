@@ -11,12 +11,13 @@ from itertools import groupby
 from lrnn_theory.automaton import Automaton
 from lrnn_theory.plots.style import INK, Picture, count, letter_text
 
-MAX_STATES = 150
-MAX_ARROWS = 400
-"""Largest graph that is drawn: more is neither fast nor legible."""
+MAX_STATES = 60
+MAX_ARROWS = 150
+"""Largest graph that is drawn: more is neither fast (Graphviz takes minutes) nor legible."""
 SINK_FROM = 8
 """From so many states on, arrows to a rejecting sink are left out."""
-SECONDS = 20
+SECONDS = 5
+"""How long Graphviz may take."""
 _LINE = 20
 _LINES = 3
 _NAME = 14

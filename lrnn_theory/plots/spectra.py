@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,18 +17,17 @@ if TYPE_CHECKING:
 
 MAX_ROWS = 256
 """Largest matrix whose eigenvalues are found, and most actions of a layer that are drawn."""
-WORDS = 60
+PRODUCTS = 80
 LENGTH = 8
-"""How many random words the products are taken along, and their longest length."""
+"""How many products there are, and the most factors of one."""
 _MAX_LEGEND = 8
 
 
 def plot_spectrum(lrnn: LRNN, layer: int | None = None) -> Picture:
-    """Eigenvalues of a layer's transition matrices, and of their products along words.
+    """Eigenvalues of a layer's transition matrices, and of their products.
 
-    On the left those of every action; on the right those of A(x_t) ... A(x_1), for all words of up
-    to `LENGTH` letters if there are at most `WORDS` of them, and otherwise for `WORDS` random ones,
-    with the actions that the layer really takes.
+    On the left those of every action; on the right those of `PRODUCTS` products of up to `LENGTH`
+    matrices, the ones that the layer uses one after another as it reads a random word.
 
     Args:
         lrnn: the network.
@@ -86,26 +86,25 @@ def _eigenvalues(matrix: NDArray[np.float64]) -> list[tuple[complex, int]]:
     return list(zip(values.tolist(), counts.tolist(), strict=True))
 
 
-def _words(n_letters: int) -> list[NDArray[np.int64]]:
-    if sum(n_letters**k for k in range(1, LENGTH + 1)) <= WORDS:
-        grids = (np.indices((n_letters,) * k).reshape(k, -1).T for k in range(1, LENGTH + 1))
-        return [word for grid in grids for word in grid]
-    generator = np.random.default_rng(0)
-    return [generator.integers(n_letters, size=1 + i % LENGTH) for i in range(WORDS)]
-
-
 def _products(lrnn: LRNN, rows: list[int]) -> dict[int, NDArray[np.complex128]]:
-    """Eigenvalues of products of the matrices that the layers use on words."""
-    found: dict[int, list[NDArray[np.complex128]]] = {i: [] for i in rows}
-    steps = {i: matrices(lrnn.levels[i]) for i in rows}
-    for word in _words(len(lrnn.letters)):
-        run = trace(lrnn, [lrnn.letters[a] for a in word], "float64")
-        for i in rows:
-            product = np.eye(lrnn.levels[i].layer.n)
-            for action in run.actions[i]:
-                product = steps[i][action] @ product
-            found[i].append(np.linalg.eigvals(product).astype(complex))
-    return {i: np.unique(np.round(np.concatenate(x), 3) + 0.0) for i, x in found.items()}
+    """Eigenvalues of products of the matrices that the layers use, one after another."""
+    if lrnn.tail is not None:  # its layers are not drawn, and their tables take time
+        output = np.zeros(len(lrnn.tail.contexts), np.int64)
+        lrnn = replace(lrnn, tail=None, output=output)
+    generator = np.random.default_rng(0)
+    word = generator.integers(len(lrnn.letters), size=PRODUCTS + LENGTH)
+    run = trace(lrnn, word, "float64")
+    found = {}
+    for i in rows:
+        steps = matrices(lrnn.levels[i])
+        eigenvalues = []
+        for start in range(PRODUCTS):
+            product = np.eye(len(steps[0]))
+            for action in run.actions[i][start : start + 1 + start % LENGTH]:
+                product = steps[action] @ product
+            eigenvalues.append(np.linalg.eigvals(product).astype(complex))
+        found[i] = np.unique(np.round(np.concatenate(eigenvalues), 3) + 0.0)
+    return found
 
 
 def _disc(axes: Any, title: str) -> None:

@@ -90,8 +90,9 @@ class Picture:
     def inline(self, prefix: str) -> str:
         """An `<svg>` element for an HTML page.
 
-        Text takes the colour of the page's text, so that it reads on light and on dark; the ids
-        of elements begin with `prefix` and a dash, so that a page may have several pictures.
+        Text takes the colour of the page's text, and what is white that of its CSS variable
+        `--panel`, so that it reads on light and on dark; ids of elements begin with `prefix` and
+        a dash, so that a page may have several pictures.
         """
         text = self.render("svg").decode()
         text = text[text.index("<svg") :]
@@ -100,6 +101,7 @@ class Picture:
         )
         text = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{prefix}-", text)
         text = re.sub(f"{INK}|#000000", "currentColor", text, flags=re.I)
+        text = re.sub("#ffffff", "var(--panel, #ffffff)", text, flags=re.I)
         label = html.escape(self.title, quote=True)
         return text.replace("<svg", f'<svg role="img" aria-label="{label}"', 1).strip()
 

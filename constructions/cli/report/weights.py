@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from lrnn_theory.cyclotomic import simplify
 from lrnn_theory.lrnn import LRNN, Level
 from lrnn_theory.transition import Array, Dense, Diagonal, Householder
 
@@ -100,7 +101,8 @@ def number(x: Any) -> str:
         >>> number(Fraction(1, 2)), number(-3), number(cos_turn(1, 7))
         ('1/2', '-3', '~0.6235')
     """
-    if isinstance(x, (int, np.integer, Fraction)):
+    x = simplify(int(x) if isinstance(x, np.integer) else x)
+    if isinstance(x, (int, Fraction)):
         text = str(x)
         return text if len(text) <= 12 else f"~{float(x):.4g}"
     return f"~{float(x):.4g}"
