@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from lrnn_theory.lrnn import LRNN, Layer, Level
     from lrnn_theory.profile import Profile, analyze
     from lrnn_theory.scanning import ScanState
+    from lrnn_theory.tracing import Trace, trace
     from lrnn_theory.transition import Dense, Diagonal, Householder
     from lrnn_theory.verification import (
         Budget,
@@ -46,6 +47,7 @@ _HOME = {
     "Proved": "verification",
     "Refuted": "verification",
     "ScanState": "scanning",
+    "Trace": "tracing",
     "Undecided": "verification",
     "analyze": "profile",
     "census": "verification",
@@ -53,6 +55,7 @@ _HOME = {
     "extract": "verification",
     "horizon": "verification",
     "scan": "dispatch",
+    "trace": "tracing",
     "verify": "verification",
 }
 
@@ -72,6 +75,7 @@ __all__ = [
     "Proved",
     "Refuted",
     "ScanState",
+    "Trace",
     "Undecided",
     "analyze",
     "census",
@@ -79,6 +83,7 @@ __all__ = [
     "extract",
     "horizon",
     "scan",
+    "trace",
     "verify",
 ]
 

@@ -95,7 +95,7 @@ class Profile:
         return asdict(self)
 
     def __str__(self) -> str:
-        rows = self._rows()
+        rows = self.rows()
         width = max(map(len, rows))
         lines = [f"{name:<{width}}  {value}" for name, value in rows.items()]
         return "\n".join([*lines, "", *self._architecture_lines()])
@@ -112,7 +112,8 @@ class Profile:
             for line in cells
         ]
 
-    def _rows(self) -> dict[str, str]:
+    def rows(self) -> dict[str, str]:
+        """The facts in words, but for the table of architectures."""
         return self._size_rows() | self._monoid_rows() | self._group_rows() | self._cascade_rows()
 
     def _size_rows(self) -> dict[str, str]:

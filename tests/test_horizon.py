@@ -207,13 +207,13 @@ def test_plots(tmp_path):
         for a in ("bfloat16:each", "float16", "float8_e4m3")
     ]
     for suffix in ("svg", "pdf", "png"):
-        plot_horizons(found, tmp_path / f"a.{suffix}")
-        plot_horizons(found, tmp_path / f"b.{suffix}")
+        plot_horizons(found).save(tmp_path / f"a.{suffix}")
+        plot_horizons(found).save(tmp_path / f"b.{suffix}")
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
     with pytest.raises(ValueError, match="svg"):
-        plot_horizons(found, tmp_path / "a.gif")
+        plot_horizons(found).save(tmp_path / "a.gif")
     with pytest.raises(ValueError, match="empty"):
-        plot_horizons([], tmp_path / "a.svg")
+        plot_horizons([])
     assert len(list(tmp_path.iterdir())) == 6  # nothing half-written
 
 

@@ -1,4 +1,4 @@
-"""The `lrnn` command: analyze, compile, run, stream, verify, check, horizon, extract, census, demo.
+"""The `lrnn` command: from an automaton to weights, answers, verdicts and pictures.
 
 Every command writes text for people or, with --json, one object for machines.  Exit codes: 0 done
 or proved; 1 refuted, or a demo that was not proved; 2 nothing was decided, and one line on
@@ -17,7 +17,7 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from constructions.cli import display, precision, stream
+from constructions.cli import display, exploring, pictures, precision, reporting, stream
 from constructions.cli.options import (
     Alphabet,
     Arithmetic,
@@ -336,6 +336,9 @@ def check_certificate(
 
 
 precision.register(app)
+pictures.register(app)
+reporting.register(app)
+exploring.register(app)
 
 
 @app.command("demo")

@@ -6,7 +6,7 @@ import json
 import textwrap
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from threading import Timer
 from typing import TYPE_CHECKING, Any
 
@@ -64,6 +64,22 @@ def progress(task: str, unit: str = "", *, rate: bool = False) -> Iterator[Calla
         timer.cancel()
         timer.join()  # or the bar might start after it was stopped
         bar.stop()
+
+
+@contextmanager
+def steps() -> Iterator[Callable[[str], None]]:
+    """Like `progress`, for work of several steps.
+
+    Yields:
+        A function to call with what is done next.
+    """
+    with ExitStack() as stack:
+
+        def show(task: str) -> None:
+            stack.close()
+            stack.enter_context(progress(task))
+
+        yield show
 
 
 def count(k: int, unit: str) -> str:

@@ -75,7 +75,7 @@ def find_horizon(
     if plot:
         from lrnn_theory.plots import plot_horizons
 
-        plot_horizons(found, plot)
+        plot_horizons(found).save(plot)
     text = "\n".join(map(str, found)) + (f"\ndrawn in {plot}" if plot else "")
     display.put({"horizons": [h.to_dict() for h in found]}, text, as_json=as_json)
     return 0

@@ -1,0 +1,102 @@
+"""The worker process, seen from the server: started, asked, stopped when it takes too long."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import sys
+from typing import Any
+
+MAX_ANSWER = 1 << 25
+"""Longest answer in bytes."""
+MAX_WAITING = 24
+"""Questions that may wait."""
+
+
+class StoppedError(Exception):
+    """A question was not answered; the message says why."""
+
+
+class Worker:
+    """One process that answers one question after another.
+
+    Args:
+        seconds: how long a question may take; then the process is replaced.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._process: asyncio.subprocess.Process | None = None
+        self._lock = asyncio.Lock()
+        self._waiting = 0
+
+    async def ask(self, question: str, arguments: dict[str, str]) -> dict[str, Any]:
+        """The answer of the process.
+
+        Raises:
+            StoppedError: if it took too long, ended, or too many questions wait.
+        """
+        if self._waiting >= MAX_WAITING:
+            raise StoppedError("Too many questions at once; try again.")
+        self._waiting += 1
+        try:
+            async with self._lock:
+                return await self._ask({"question": question, "arguments": arguments})
+        finally:
+            self._waiting -= 1
+
+    async def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        process = await self._running()
+        assert process.stdin is not None  # pipes, see `_running`
+        assert process.stdout is not None
+        try:
+            process.stdin.write(json.dumps(request).encode() + b"\n")
+            await process.stdin.drain()
+            line = await asyncio.wait_for(process.stdout.readline(), self.seconds)
+            if line:
+                return json.loads(line)
+        except TimeoutError:
+            await self.stop()
+            raise StoppedError(
+                f"This took more than {self.seconds:g} s and was stopped; nothing was decided."
+            ) from None
+        except (ConnectionError, ValueError):
+            pass
+        except BaseException:  # the question was given up: its answer must not go to the next
+            await self.stop()
+            raise
+        await self.stop()
+        raise StoppedError("This needs more memory than the explorer may use, and was stopped.")
+
+    async def start(self) -> None:
+        """Start the process, so that the first question need not wait for it."""
+        async with self._lock:
+            await self._running()
+
+    async def _running(self) -> asyncio.subprocess.Process:
+        if self._process is None:
+            path = os.pathsep.join(p for p in sys.path if p)
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-P", "-m", "constructions.cli.explorer.worker"),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.DEVNULL,
+                env={**os.environ, "PYTHONPATH": path},
+                limit=MAX_ANSWER,
+            )
+            self._process = process
+            assert process.stdout is not None
+            if b"ready" not in await process.stdout.readline():
+                await self.stop()
+                raise StoppedError("The process that computes could not be started.")
+        return self._process
+
+    async def stop(self) -> None:
+        """End the process."""
+        process, self._process = self._process, None
+        if process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()

@@ -1,0 +1,259 @@
+"""The command for pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from constructions.cli import display
+from constructions.cli.options import (
+    Alphabet,
+    Arithmetics,
+    Json,
+    Sink,
+    complete_construction,
+    complete_source,
+    positive,
+)
+
+if TYPE_CHECKING:
+    from lrnn_theory.automaton import Automaton
+    from lrnn_theory.lrnn import LRNN
+    from lrnn_theory.plots import Picture
+
+DRIFTING = ("float8_e5m2", "float8_e4m3", "bfloat16", "float16", "float32")
+"""The arithmetics of pictures that compare some, by default."""
+LENGTH = 1000
+"""How often a letter is repeated, by default."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the command was asked for.
+
+    Attributes:
+        source: the argument SOURCE.
+        automaton: reads it as an automaton.
+        construction: option of that name; the others likewise, None if not given.
+    """
+
+    source: str
+    automaton: Callable[[], Automaton]
+    construction: str | None
+    arithmetic: list[str] | None
+    word: str | None
+    letter: str | None
+    length: int | None
+    layer: int | None
+
+    def network(self) -> LRNN:
+        """A weight file, or what an automaton compiles to."""
+        from constructions import compile_dfa
+        from constructions.cli.source import source_kind
+        from lrnn_theory.lrnn import LRNN
+
+        if source_kind(self.source) == "weights":
+            if self.construction:
+                raise ValueError("Option '--construction' is for automata, not for a weight file.")
+            return LRNN.load(self.source)
+        return compile_dfa(self.automaton(), self.construction)
+
+    def one_arithmetic(self, default: str) -> str:
+        """The only arithmetic."""
+        given = self.arithmetic or [default]
+        if len(given) > 1:
+            raise ValueError(f"Option '--arithmetic' takes one for this picture, not {len(given)}.")
+        return given[0]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("plot")(plot)
+
+
+def complete_kind(incomplete: str) -> list[str]:
+    """Kinds of pictures."""
+    return [kind for kind in KINDS if kind.startswith(incomplete)]
+
+
+def plot(
+    kind: Annotated[
+        str,
+        typer.Argument(
+            metavar="KIND",
+            help="automaton, cascade, spectrum, trajectory, reflections, orbit, error or horizon.",
+            autocompletion=complete_kind,
+            show_default=False,
+        ),
+    ],
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="SOURCE",
+            help="An automaton, as for analyze; or a weight file, where a network is drawn.",
+            autocompletion=complete_source,
+            show_default=False,
+        ),
+    ],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output", "-o", metavar="OUT", help="An .svg, .pdf or .png file.", show_default=False
+        ),
+    ],
+    construction: Annotated[
+        str | None,
+        typer.Option(
+            "--construction",
+            metavar="NAME",
+            help="The construction to use; by default the cheapest that applies.",
+            autocompletion=complete_construction,
+        ),
+    ] = None,
+    arithmetic: Arithmetics = None,
+    word: Annotated[
+        str | None, typer.Option("--word", metavar="WORD", help="The word to read (trajectory).")
+    ] = None,
+    letter: Annotated[
+        str | None,
+        typer.Option("--letter", metavar="X", help="The letter to repeat; by default the first."),
+    ] = None,
+    length: Annotated[
+        int | None,
+        typer.Option("--length", metavar="N", help="How often to repeat it.", parser=positive),
+    ] = None,
+    layer: Annotated[
+        int | None,
+        typer.Option("--layer", metavar="N", help="The layer to draw, from 1.", parser=positive),
+    ] = None,
+    alphabet: Alphabet = None,
+    sink: Sink = False,
+    as_json: Json = False,
+) -> int:
+    """Draw an automaton, its cascade, or what a linear RNN does."""
+    from constructions.cli.source import read_automaton
+    from lrnn_theory.plots.style import file_suffix
+
+    if kind not in KINDS:
+        raise ValueError(f"Argument 'KIND' must be one of {', '.join(KINDS)}, not {kind!r}.")
+    draw, options = KINDS[kind]
+    wish = Wish(
+        source,
+        lambda: read_automaton(source, alphabet, sink=sink),
+        construction,
+        arithmetic,
+        word,
+        letter,
+        length,
+        layer,
+    )
+    for name in ("construction", "arithmetic", "word", "letter", "length", "layer"):
+        if getattr(wish, name) is not None and name not in options.split():
+            raise ValueError(f"Option '--{name}' is not for a picture of kind '{kind}'.")
+    file_suffix(output)
+    with display.progress("drawing"):
+        picture = draw(wish)
+        picture.save(output)
+    facts: dict[str, Any] = {"kind": kind, "title": picture.title, "file": str(output)}
+    display.put(facts, f"{picture.title}\nwritten to {output}", as_json=as_json)
+    return 0
+
+
+# -------------------------------------------------------------------- one function a kind
+
+
+def _automaton(wish: Wish) -> Picture:
+    from lrnn_theory.plots import plot_automaton
+
+    return plot_automaton(wish.automaton())
+
+
+def _cascade(wish: Wish) -> Picture:
+    from lrnn_theory.plots import plot_cascade
+
+    return plot_cascade(wish.automaton())
+
+
+def _spectrum(wish: Wish) -> Picture:
+    from lrnn_theory.plots import plot_spectrum
+
+    return plot_spectrum(wish.network(), None if wish.layer is None else wish.layer - 1)
+
+
+def _trajectory(wish: Wish) -> Picture:
+    from lrnn_theory.plots import plot_trajectory
+
+    if wish.word is None:
+        raise ValueError("A picture of kind 'trajectory' needs the option '--word'.")
+    return plot_trajectory(wish.network(), wish.word, wish.one_arithmetic("float32"))
+
+
+def _reflections(wish: Wish) -> Picture:
+    from lrnn_theory.plots import plot_reflections
+    from lrnn_theory.transition import Householder
+
+    lrnn = wish.network()
+    name = lrnn.letters[0] if wish.letter is None else wish.letter
+    if name not in lrnn.letters:
+        raise ValueError(f"Option '--letter' must be a letter of the network, not {name!r}.")
+    levels = lrnn.levels
+    if not 1 <= (number := wish.layer or len(levels)) <= len(levels):
+        raise ValueError(f"Option '--layer' must be in 1..{len(levels)}, not {number}.")
+    transition = levels[number - 1].layer.transition
+    if not isinstance(transition, Householder):
+        raise ValueError(f"Layer {number} is no product of Householder factors.")
+    action = _first_action(lrnn, name, number - 1)
+    return plot_reflections(transition.product(action))
+
+
+def _first_action(lrnn: LRNN, letter: str, layer: int) -> int:
+    """The action that a layer takes on a letter in the beginning."""
+    from lrnn_theory.tracing import trace
+
+    return int(trace(lrnn, [letter], "exact").actions[layer][0])
+
+
+def _orbit(wish: Wish) -> Picture:
+    from lrnn_theory.plots import plot_orbit
+
+    where = wish.one_arithmetic("bfloat16")
+    return plot_orbit(wish.network(), where, letter=wish.letter, length=wish.length or LENGTH)
+
+
+def _error(wish: Wish) -> Picture:
+    from lrnn_theory.plots import plot_errors
+    from lrnn_theory.verification import horizon
+
+    automaton, names = wish.automaton(), wish.arithmetic or list(DRIFTING)
+    lrnn = wish.network()
+    found = [horizon(lrnn, automaton, a, letter=wish.letter) for a in names]
+    length = wish.length or LENGTH
+    return plot_errors(lrnn, names, found, letter=wish.letter, length=length)
+
+
+def _horizon(wish: Wish) -> Picture:
+    from lrnn_theory.plots import plot_horizons
+    from lrnn_theory.verification import horizon
+
+    automaton, lrnn = wish.automaton(), wish.network()
+    names = wish.arithmetic or DRIFTING
+    return plot_horizons(
+        [horizon(lrnn, automaton, a, letter=wish.letter, length=wish.length) for a in names]
+    )
+
+
+KINDS: dict[str, tuple[Callable[[Wish], Picture], str]] = {
+    "automaton": (_automaton, ""),
+    "cascade": (_cascade, ""),
+    "spectrum": (_spectrum, "construction layer"),
+    "trajectory": (_trajectory, "construction arithmetic word"),
+    "reflections": (_reflections, "construction letter layer"),
+    "orbit": (_orbit, "construction arithmetic letter length"),
+    "error": (_error, "construction arithmetic letter length"),
+    "horizon": (_horizon, "construction arithmetic letter length"),
+}
+"""Every kind of picture: what draws it, and the options that it takes."""

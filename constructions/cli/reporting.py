@@ -1,0 +1,84 @@
+"""The command for reports."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from constructions.cli import display
+from constructions.cli.options import (
+    Alphabet,
+    Arithmetics,
+    Json,
+    Sink,
+    Source,
+    complete_construction,
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("report")(report)
+
+
+def report(
+    source: Source,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="The page to write (HTML); required without --json.",
+        ),
+    ] = None,
+    construction: Annotated[
+        str | None,
+        typer.Option(
+            "--construction",
+            metavar="NAME",
+            help="The construction to use; by default the cheapest that applies.",
+            autocompletion=complete_construction,
+        ),
+    ] = None,
+    arithmetic: Arithmetics = None,
+    seconds: Annotated[
+        int,
+        typer.Option("--seconds", metavar="N", help="Time to spend on verdicts.", min=1),
+    ] = 10,
+    alphabet: Alphabet = None,
+    sink: Sink = False,
+    as_json: Json = False,
+) -> int:
+    """Write all that is known of an automaton and its linear RNN on one page."""
+    from constructions.cli.source import read_automaton
+
+    if not (output or as_json):
+        raise ValueError("Option '--output' is required without '--json'.")
+    if output and output.suffix not in (".html", ".htm"):
+        raise ValueError(f"Option '--output' must end in .html, not '{output}'.")
+    automaton = read_automaton(source, alphabet, sink=sink)
+    with display.progress("loading"):
+        from constructions.cli.report import FORMATS, page, study
+        from lrnn_theory.textfile import write_text
+    with display.steps() as show:
+        found = study(
+            automaton,
+            source,
+            construction=construction,
+            arithmetics=arithmetic or FORMATS,
+            seconds=seconds,
+            progress=show,
+        )
+        facts: dict[str, Any] = dict(found.facts)
+        text = ""
+        if output:
+            show("drawing")
+            html = page(found)
+            write_text(html, output)
+            facts["file"] = str(output)
+            text = f"written to {output} ({len(html.encode()):,} bytes)"
+    display.put(facts, text, as_json=as_json)
+    return 0

@@ -1,0 +1,346 @@
+"""Pictures: the same bytes every time, valid SVG, what they show, and the command."""
+
+import os
+import re
+import shlex
+import shutil
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from command_line import lrnn as command
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from constructions import compile_dfa
+from constructions.cli.pictures import KINDS
+from lrnn_theory import Automaton, horizon, languages
+from lrnn_theory.cascade import decompose
+from lrnn_theory.householder import GHProduct, orthogonal
+from lrnn_theory.plots import (
+    plot_automaton,
+    plot_cascade,
+    plot_errors,
+    plot_horizons,
+    plot_orbit,
+    plot_reflections,
+    plot_spectrum,
+    plot_trajectory,
+)
+from lrnn_theory.plots.automata import letter_runs
+from lrnn_theory.plots.cascades import reachable
+from lrnn_theory.plots.style import INK, Picture, picture
+
+needs_dot = pytest.mark.skipif(
+    shutil.which("dot") is None, reason="Graphviz (its program dot) is not installed"
+)
+SVG = "{http://www.w3.org/2000/svg}"
+SEVEN = languages.mod(7)
+
+
+@pytest.fixture(scope="module")
+def rotation():
+    return compile_dfa(SEVEN, "rotation")
+
+
+@pytest.fixture(scope="module")
+def drawn(rotation):
+    return [rendered(p) for p in pictures(rotation)]
+
+
+def rendered(p):
+    svg = p.render()
+    return Picture(p.title, lambda _: svg)
+
+
+def pictures(rotation):
+    found = [horizon(rotation, SEVEN, a) for a in ("bfloat16:once", "float16")]
+    return [
+        plot_cascade(languages.contains("abc")),
+        plot_spectrum(rotation),
+        plot_trajectory(rotation, "aaaa", "bfloat16"),
+        plot_orbit(rotation, "bfloat16:once", length=50),
+        plot_reflections(orthogonal([[0, 0, 1], [1, 0, 0], [0, 1, 0]])),
+        plot_horizons(found),
+        plot_errors(rotation, ["bfloat16:once", "float16"], found, length=50),
+    ]
+
+
+def test_same_data_same_bytes(rotation, drawn, monkeypatch):
+    import matplotlib as mpl
+
+    first = [p.render() for p in drawn]
+    with mpl.rc_context({"font.size": 30, "axes.facecolor": "red"}):  # a user's own style
+        again = [p.render() for p in pictures(rotation)]
+    assert first == again
+    assert not any(re.search(rb"\d{4}-\d\d-\d\dT|matplotlib\.org/ v", svg) for svg in first)
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1")
+    one = plot_spectrum(rotation)
+    pdf = one.render("pdf")
+    monkeypatch.delenv("SOURCE_DATE_EPOCH")
+    assert one.render("pdf") == pdf
+
+
+def test_inline_elements_are_valid_and_of_the_page(drawn):
+    for i, p in enumerate(drawn):
+        root = ElementTree.fromstring(p.inline(f"p{i}"))
+        assert root.tag == f"{SVG}svg"
+        assert root.get("aria-label") == p.title
+        ids = [e.get("id") for e in root.iter() if e.get("id")]
+        assert ids
+        assert all(x.startswith(f"p{i}-") for x in ids)
+        links = re.findall(r'(?:href="#|url\(#)([^")]*)', p.inline(f"p{i}"))
+        assert set(links) <= set(ids)
+        text = p.inline("x")
+        assert INK.lower() not in text.lower()
+        assert "currentColor" in text
+        assert "<style" not in text
+
+
+def test_title_is_escaped():
+    hostile = Picture('<script>"&', lambda _: b'<?xml?><svg xmlns="http://www.w3.org/2000/svg"/>')
+    assert ElementTree.fromstring(hostile.inline("a")).get("aria-label") == '<script>"&'
+
+
+def test_suffixes(tmp_path, rotation):
+    one = plot_spectrum(rotation)
+    for suffix, magic in {"svg": b"<?xml", "pdf": b"%PDF", "png": b"\x89PNG"}.items():
+        one.save(tmp_path / f"a.{suffix}")
+        assert (tmp_path / f"a.{suffix}").read_bytes().startswith(magic)
+    with pytest.raises(ValueError, match="svg"):
+        one.save(tmp_path / "a.gif")
+    with pytest.raises(ValueError, match="svg"):
+        one.render("gif")
+    with pytest.raises(ValueError, match="Cannot write"):
+        one.save(tmp_path / "nowhere" / "a.svg")
+
+
+# -------------------------------------------------------------------- automata
+
+
+@needs_dot
+@given(
+    st.lists(
+        st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=6),
+        min_size=1, max_size=4, unique=True,
+    )
+)  # fmt: skip
+@settings(max_examples=15)
+def test_any_letter_can_be_drawn(letters):
+    automaton = Automaton.from_table([[1, 0]] * len(letters), accepting=[1], letters=letters)
+    root = ElementTree.fromstring(plot_automaton(automaton).inline("a"))
+    ids = {e.get("id") for e in root.iter()}
+    assert {"a-state_0", "a-state_1", "a-arrow_0_1", "a-arrow_1_0"} <= ids
+
+
+@needs_dot
+def test_labels_survive_dot_and_html():
+    names = ["<b>&amp;", '"\\N', "\\n", " ", "a|b"]
+    automaton = Automaton.from_table([[0, 0]] * 5, accepting=[0], letters=names)
+    root = ElementTree.fromstring(plot_automaton(automaton).render())
+    text = " ".join(e.text or "" for e in root.iter(f"{SVG}text"))
+    for name in ("<b>&amp;", '"\\N', "\\n", "␣", "a|b"):
+        assert name in text
+
+
+@needs_dot
+@pytest.mark.parametrize("name", ["parity", "flip_flop", "tls", "iso_date", "dyck_10"])
+def test_every_state_is_drawn(name):
+    automaton = languages.BESTIARY[name]()
+    p = plot_automaton(automaton)
+    ids = set(re.findall(r'id="state_(\d+)"', p.render().decode()))
+    left_out = re.findall(r"state (\d+), a rejecting sink", p.title)
+    assert len(left_out) == (name in ("iso_date", "dyck_10"))
+    assert ids == {str(q) for q in range(automaton.n_states)} - set(left_out)
+    whole = plot_automaton(automaton, sink=True).render().decode()
+    assert set(re.findall(r'id="state_(\d+)"', whole)) == set(map(str, range(automaton.n_states)))
+
+
+@needs_dot
+def test_graphviz_files_have_no_date():
+    p = plot_automaton(languages.parity())
+    assert b"(D:20000101000000" in p.render("pdf")
+    assert p.render("png").startswith(b"\x89PNG")
+
+
+def test_letter_runs():
+    assert letter_runs(list("abcd") + list("0189") + ["-"]) == ["0", "1", "8", "9", "a–d", "-"]
+    assert letter_runs(["2", "0", "1"]) == ["0–2"]
+    assert letter_runs(["x" * 50]) == ["x" * 13 + "…"]
+
+
+def test_too_large_or_no_graphviz(monkeypatch):
+    with pytest.raises(ValueError, match="325 arrows"):
+        plot_automaton(languages.modular_arithmetic(5))
+    with pytest.raises(ValueError, match="1000 states"):
+        plot_automaton(languages.mod(1000))
+    monkeypatch.setenv("PATH", os.devnull)
+    with pytest.raises(ValueError, match="'dot' is not installed"):
+        plot_automaton(languages.parity()).render()
+
+
+# -------------------------------------------------------------------- what is drawn
+
+
+@pytest.mark.parametrize("name", ["t4", "tomita_7", "iso_date", "s3", "mod_1"])
+def test_cascade_leaves_stand_for_all_states(name):
+    automaton = languages.BESTIARY[name]()
+    cascade = decompose(automaton.minimize().merge_letters()[1])
+    leaves = reachable(cascade)
+    assert {cascade.decode(leaf) for leaf in leaves} == set(range(cascade.automaton.n_states))
+    assert plot_cascade(automaton).render().startswith(b"<?xml")
+
+
+def test_larger_cascades_are_refused():
+    with pytest.raises(ValueError, match="reachable coordinates"):
+        plot_cascade(languages.nth_from_last(7))
+    with pytest.raises(ValueError, match="33 levels"):
+        plot_cascade(languages.protocol("dtls_server"))
+
+
+def points(p):
+    """All coordinates of markers (uses) of an SVG, by the colour of the marker."""
+    return re.findall(r'<use [^>]*x="([-\d.]+)" y="([-\d.]+)"', p.render().decode())
+
+
+def test_spectrum_of_a_rotation_is_the_roots_of_unity(rotation):
+    drawn = len(points(plot_spectrum(rotation)))
+    other = len(points(plot_spectrum(compile_dfa(languages.mod(11), "rotation"))))
+    # The left disc has two eigenvalues; the right one those of 1 to 8 turns: all 7th roots of
+    # unity but none is left out, and 16 of the 11th, less those that come twice.
+    left, ticks_and_legend = 2, drawn - 2 - 7
+    powers = {k * s % 11 for k in range(1, 9) for s in (1, -1)}
+    assert other == left + len(powers) + ticks_and_legend
+
+
+def test_trajectory_answers(rotation):
+    p = plot_trajectory(rotation, "a" * 7, "float32")
+    assert p.title == "State after every letter of a a a a a a a, in float32:each"
+    for word, message in [("b", "letter 'b'"), ("a" * 65, "65 letters")]:
+        with pytest.raises(ValueError, match=message):
+            plot_trajectory(rotation, word)
+    with pytest.raises(ValueError, match="0 numbers"):
+        plot_trajectory(compile_dfa("a*"), "a")
+
+
+def test_orbit_counts_states(rotation):
+    exact = plot_orbit(compile_dfa("(a{4})*", "rotation"), "float32", length=40)
+    assert exact.title.startswith("4 states after up to 40 letters a")
+    drifting = plot_orbit(rotation, "float8_e4m3", length=1000)  # overflows: NaN is no state
+    assert 7 < int(drifting.title.split()[0]) < 1000
+    for options, message in [({"letter": "z"}, "'z'"), ({"length": 0}, "length")]:
+        with pytest.raises(ValueError, match=message):
+            plot_orbit(rotation, **options)
+    with pytest.raises(ValueError, match="'rotation'"):
+        plot_orbit(compile_dfa(SEVEN))
+
+
+def test_errors_have_the_horizon_marked(rotation):
+    found = [horizon(rotation, SEVEN, a) for a in ("bfloat16:once", "float16")]
+    names = ["bfloat16:once", "float16"]
+    near = plot_errors(rotation, names, found, length=100).render()
+    far = plot_errors(rotation, names, found, length=400).render()
+    assert found[0].minimum == 287  # a dot, and a line down to the axis
+    assert far.count(b"stroke-dasharray") == near.count(b"stroke-dasharray") + 1
+    with pytest.raises(ValueError, match="as many"):
+        plot_errors(rotation, names, found[:1])
+    with pytest.raises(ValueError, match="length"):
+        plot_errors(rotation, names, found, length=10**9)
+
+
+def test_mirrors():
+    assert plot_reflections(GHProduct(np.array([[1, 1]]), np.array([0.5]))).title.endswith(
+        "factor, with eigenvalue 0"
+    )
+    with pytest.raises(ValueError, match="dimension 2 or 3"):
+        plot_reflections(orthogonal(-np.eye(4, dtype=int)))
+    with pytest.raises(ValueError, match="'start'"):
+        plot_reflections(orthogonal([[0, -1], [1, 0]]), [1, 2, 3])
+
+
+def test_paint_is_called_for_every_rendering():
+    calls = []
+    one = picture("t", (1, 1), calls.append)
+    assert calls == []
+    one.render()
+    one.render("pdf")
+    assert len(calls) == 2
+
+
+# -------------------------------------------------------------------- the command
+
+
+@needs_dot
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["automaton", "@iso_date"],
+        ["cascade", "(ab)*"],
+        ["spectrum", "@parity", "--layer", 1],
+        ["trajectory", "(ab)*", "--word", "a b", "-a", "bfloat16"],
+        ["reflections", "@mod(5)", "--construction", "rotation", "--letter", "a"],
+        ["orbit", "@mod(5)", "--construction", "rotation", "--length", 30, "-a", "float16"],
+        ["error", "@mod(5)", "--construction", "rotation", "--length", 30, "-a", "float16"],
+        ["horizon", "@mod(5)", "--construction", "rotation", "--length", 30, "-a", "float16"],
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_command(tmp_path, arguments):
+    out = tmp_path / "a.svg"
+    ran = command("plot", *arguments, "-o", out, "--json")
+    facts = ran.data()
+    assert ran.code == 0
+    assert facts["kind"] == arguments[0]
+    assert ElementTree.parse(out).getroot().tag == f"{SVG}svg"
+
+
+def test_command_knows_every_kind():
+    assert set(KINDS) == {
+        "automaton", "cascade", "spectrum", "trajectory", "reflections", "orbit", "error", "horizon"
+    }  # fmt: skip
+
+
+def test_command_draws_weight_files(tmp_path):
+    weights = tmp_path / "w.safetensors"
+    compile_dfa("(ab)*").save(weights)
+    assert command("plot", "spectrum", weights, "-o", tmp_path / "a.svg").code == 0
+    assert (tmp_path / "a.svg").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nosuch", "a*"], "'KIND' must be one of automaton"),
+        (["automaton", "a*", "--word", "a"], "'--word' is not for a picture of kind 'automaton'"),
+        (["trajectory", "a*"], "needs the option '--word'"),
+        (["trajectory", "(aa)*", "--word", "a", "-a", "exact", "-a", "float32"], "takes one"),
+        (["spectrum", "a*"], "without layers"),
+        (["spectrum", "(aa)*", "--layer", "2"], "must be in 0..0"),
+        (["reflections", "(aa)*", "--letter", "b"], "letter of the network"),
+        (["reflections", "@iso_date", "--layer", "6"], "must be in 1..5"),
+        (["spectrum", "w.safetensors", "--construction", "dense"], "not for a weight file"),
+        (["spectrum", "(aa)*", "-o", "a.txt"], "must end in .svg"),
+    ],
+)
+def test_command_misuse(tmp_path, monkeypatch, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    ran = command("plot", *arguments, *([] if "-o" in arguments else ["-o", "a.svg"]))
+    assert ran.code == 2
+    assert ran.err.count("\n") == 1
+    assert message in ran.err
+    assert not list(tmp_path.iterdir())
+
+
+PAGE = (Path(__file__).parents[1] / "docs" / "pictures.md").read_text(encoding="utf-8")
+
+
+@needs_dot
+@pytest.mark.parametrize("line", re.findall(r"    (lrnn plot .*)", PAGE))
+def test_commands_of_the_page(tmp_path, monkeypatch, line):
+    monkeypatch.chdir(tmp_path)
+    ran = command(*shlex.split(line)[1:])
+    assert (ran.code, ran.err) == (0, "")
+    assert len(list(tmp_path.glob("*.svg"))) == 1
+    for kind in KINDS:
+        assert f"    lrnn plot {kind} " in PAGE
