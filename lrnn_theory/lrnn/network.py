@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,11 @@ from numpy.typing import NDArray
 from lrnn_theory.lrnn.layer import Level
 from lrnn_theory.tail import Tail
 from lrnn_theory.transition import Dense, Diagonal, Householder, index_array
+
+if TYPE_CHECKING:
+    import torch
+
+    from lrnn_theory.export.torch_module import TorchLRNN
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,6 +147,28 @@ class LRNN:
         from lrnn_theory.lrnn.files import load
 
         return load(path)
+
+    def to_torch(self, dtype: torch.dtype | None = None) -> TorchLRNN:
+        """A plain `torch.nn.Module` with the weights as named parameters; see docs/export.md.
+
+        Args:
+            dtype: of the parameters; torch.float32 if not given.
+
+        Raises:
+            ValueError: if the wiring is too large for a ReLU network, or computed by a tail.
+
+        Example:
+            >>> from constructions import compile_dfa
+            >>> module = compile_dfa("(0|10*1)*").to_torch()
+            >>> outputs, state = module(module.encode(["1", "0"]))
+            >>> module.decode(outputs).tolist()
+            [[0], [1]]
+        """
+        import torch
+
+        from lrnn_theory.export.torch_module import to_torch
+
+        return to_torch(self, dtype or torch.float32)
 
     # ---------------------------------------------------------------- facts
 
