@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
@@ -36,6 +36,7 @@ from lrnn_theory.lrnn import LRNN, Layer, Level
 from lrnn_theory.transition import Dense, Diagonal, Householder, Transition
 from lrnn_theory.words import Word, encode_word
 
+Kind = Literal["dfa", "moore", "mealy"]
 State = tuple[Tensor, ...]
 """Per level its state, (batch, n, d), and if it reads "shifted" the coordinate read last."""
 
@@ -90,23 +91,24 @@ class Cell(nn.Module):
         return h + inputs
 
 
-class TorchLevel(nn.Module):
+class ExportedLevel(nn.Module):
     """One level: picks an action, moves the state, decodes it, and finds the next context.
+
+    Subclasses set `parts`, the number of tensors in their state, and define `start` and `read`.
 
     Args:
         shape: the sizes, as `level_shape` gives them.
     """
+
+    parts: int
 
     def __init__(self, shape: dict[str, Any]) -> None:
         super().__init__()
         self.shape = dict(shape)
         contexts, actions = shape["contexts"], shape["actions"]
         self.action = nn.Linear(contexts, actions, bias=False)
-        self.cell = Cell(shape["transition"], actions, shape["n"], shape["d"], shape["factors"])
-        self.decoder = Decoder([(k, m) for k, m in shape["slots"]])
-        words = int(np.prod([k for k, _ in shape["slots"]]))
+        words = read = int(np.prod([k for k, _ in shape["slots"]]))
         self.shifted = shape["reads"] == "shifted"
-        read = words
         if self.shifted:
             read = shape["size"]
             self.coordinate = Pairs(actions, words, shape["coordinate_units"], read)
@@ -114,26 +116,53 @@ class TorchLevel(nn.Module):
         self.wiring = Pairs(contexts, read, shape["units"], shape["below"])
 
     def start(self, batch: int) -> State:
+        """The state of the recurrence before the first letter."""
+        raise NotImplementedError
+
+    def read(self, action: Tensor, state: State) -> tuple[Tensor, State]:
+        """One-hot actions (batch, time, actions) to codewords, and the state reached."""
+        raise NotImplementedError
+
+    def initial_state(self, batch: int) -> State:
         """The state before the first letter."""
-        h = self.cell.h0.expand(batch, -1, -1)
         if not self.shifted:
-            return (h,)
-        return h, self.get_buffer("initial").to(h.dtype).expand(batch, -1)
+            return self.start(batch)
+        initial = self.get_buffer("initial").to(self.action.weight.dtype)
+        return (*self.start(batch), initial.expand(batch, -1))
 
     def forward(self, context: Tensor, state: State) -> tuple[Tensor, State]:
         """One-hot contexts (batch, time, contexts) to those below, and the state reached."""
         action = self.action(context)
+        read, after = self.read(action, state[: self.parts])
+        if not self.shifted:
+            return self.wiring(context, read), after
+        read = torch.cat([state[-1][:, None], self.coordinate(action, read)], 1)
+        return self.wiring(context, read[:, :-1]), (*after, read[:, -1])
+
+
+class TorchLevel(ExportedLevel):
+    """A level whose recurrence is plain torch, letter by letter."""
+
+    parts = 1
+
+    def __init__(self, shape: dict[str, Any]) -> None:
+        super().__init__(shape)
+        sizes = (shape["actions"], shape["n"], shape["d"], shape["factors"])
+        self.cell = Cell(shape["transition"], *sizes)
+        self.decoder = Decoder([(k, m) for k, m in shape["slots"]])
+
+    def start(self, batch: int) -> State:
+        """The state of the recurrence before the first letter."""
+        return (self.cell.h0.expand(batch, -1, -1),)
+
+    def read(self, action: Tensor, state: State) -> tuple[Tensor, State]:
+        """One-hot actions (batch, time, actions) to codewords, and the state reached."""
         weights = self.cell.select(action)
         h, words = state[0], []
-        for t in range(context.shape[1]):
+        for t in range(action.shape[1]):
             h = self.cell.step(h, [w[:, t] for w in weights])
             words.append(self.decoder(h))
-        read = torch.stack(words, 1)
-        if not self.shifted:
-            return self.wiring(context, read), (h,)
-        current = self.coordinate(action, read)
-        read = torch.cat([state[1][:, None], current], 1)
-        return self.wiring(context, read[:, :-1]), (h, read[:, -1])
+        return torch.stack(words, 1), (h,)
 
 
 class TorchLRNN(nn.Module):
@@ -154,22 +183,30 @@ class TorchLRNN(nn.Module):
         self.structure = structure
         self.letters = tuple(structure["letters"])
         self.output_symbols = tuple(structure["output_symbols"])
-        self.kind: str = structure["kind"]
+        self.kind: Kind = structure["kind"]
         self.empty_output: int = structure["empty_output"]
         self.embedding = nn.Embedding(len(self.letters), structure["classes"])
         self.heads = nn.ModuleList(
-            nn.ModuleList(TorchLevel(shape) for shape in head) for head in structure["heads"]
+            nn.ModuleList(self.make_level(shape) for shape in head) for head in structure["heads"]
         )
         self.combine = nn.ModuleList(Pairs(*sizes) for sizes in structure["combine"])
         self.output = nn.Linear(structure["final"], len(self.output_symbols), bias=False)
 
-    def levels(self) -> list[TorchLevel]:
+    def make_level(self, shape: dict[str, Any]) -> ExportedLevel:
+        """An empty level of these sizes."""
+        return TorchLevel(shape)
+
+    def chains(self) -> list[list[ExportedLevel]]:
+        """The levels of every head."""
+        return [list(cast(Any, head)) for head in self.heads]
+
+    def levels(self) -> list[ExportedLevel]:
         """All levels of all heads."""
-        return [level for head in self.heads for level in head]  # pyright: ignore
+        return [level for head in self.chains() for level in head]
 
     def initial_state(self, batch: int) -> State:
         """The state before the first letter of `batch` words."""
-        return tuple(x for level in self.levels() for x in level.start(batch))
+        return tuple(x for level in self.levels() for x in level.initial_state(batch))
 
     def forward(self, tokens: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """Read words.
@@ -184,10 +221,10 @@ class TorchLRNN(nn.Module):
         token = self.embedding(tokens)
         rest = list(self.initial_state(len(tokens)) if state is None else state)
         joint, after = token, []
-        for i, head in enumerate(self.heads):
+        for i, head in enumerate(self.chains()):
             context = token
-            for level in head:  # pyright: ignore
-                own = tuple(rest.pop(0) for _ in range(2 if level.shifted else 1))
+            for level in head:
+                own = tuple(rest.pop(0) for _ in range(level.parts + level.shifted))
                 context, own = level(context, own)
                 after += own
             joint = context if i == 0 else self.combine[i - 1](joint, context)
@@ -227,14 +264,28 @@ def to_torch(lrnn: LRNN, dtype: torch.dtype = torch.float32) -> TorchLRNN:
         raise TypeError(f"Argument 'dtype' must be a floating-point torch.dtype, not {dtype!r}.")
     lrnn = trimmed(lrnn)
     module = TorchLRNN(structure_of(lrnn)).to(dtype)
+    fill(module, lrnn)
+    for level, target in zip(lrnn.levels, module.levels(), strict=True):
+        assert isinstance(target, TorchLevel)
+        fill_cell(target.cell, level.layer)
+        for parameter, words in zip(target.decoder.codewords, level.layer.codewords, strict=True):
+            set_weight(parameter, floats(words).reshape(len(words), -1))
+    return module
+
+
+def fill(module: TorchLRNN, lrnn: LRNN) -> None:
+    """Set all weights but those of recurrences and decoders from a trimmed LRNN."""
     set_weight(module.embedding.weight, np.eye(module.structure["classes"])[lrnn.letter_class])
     for level, target in zip(lrnn.levels, module.levels(), strict=True):
-        _fill_level(target, level)
+        set_weight(target.action.weight, np.eye(level.layer.n_actions)[level.action].T)
+        fill_pairs(target.wiring, level.next if target.shifted else folded(level))
+        if target.shifted:
+            fill_pairs(target.coordinate, level.layer.readout[:, :, 1])
+            target.get_buffer("initial")[level.layer.initial] = 1
     for table, target in zip(lrnn.combine, module.combine, strict=True):
         assert isinstance(target, Pairs)
         fill_pairs(target, table)
     set_weight(module.output.weight, np.eye(len(lrnn.output_symbols))[lrnn.output].T)
-    return module
 
 
 def structure_of(lrnn: LRNN) -> dict[str, Any]:
@@ -327,19 +378,6 @@ def floats(array: NDArray[Any]) -> NDArray[np.float64]:
     return array.astype(np.float64) if array.dtype != object else np.vectorize(float)(array)
 
 
-def _fill_level(target: TorchLevel, level: Level) -> None:
-    set_weight(target.action.weight, np.eye(level.layer.n_actions)[level.action].T)
-    fill_cell(target.cell, level.layer)
-    for parameter, words in zip(target.decoder.codewords, level.layer.codewords, strict=True):
-        set_weight(parameter, floats(words).reshape(len(words), -1))
-    if target.shifted:
-        fill_pairs(target.coordinate, level.layer.readout[:, :, 1])
-        target.get_buffer("initial")[level.layer.initial] = 1
-        fill_pairs(target.wiring, level.next)
-    else:
-        fill_pairs(target.wiring, folded(level))
-
-
 def fill_cell(cell: Cell, layer: Layer) -> None:
     """Set the weights of a recurrence."""
     match layer.transition:
@@ -366,7 +404,7 @@ def from_torch(module: TorchLRNN) -> LRNN:
     Raises:
         ValueError: if wiring does not map one-hot vectors to one-hot vectors, as after training.
     """
-    heads = tuple(tuple(_level(level) for level in head) for head in module.heads)  # pyright: ignore
+    heads = tuple(tuple(_level(level) for level in head) for head in module.chains())
     output = one_hot_index("the output", module.output.weight.detach().T)
     return LRNN(
         letters=module.letters,
@@ -374,14 +412,16 @@ def from_torch(module: TorchLRNN) -> LRNN:
         heads=heads,
         output=output,
         empty_output=module.empty_output,
-        combine=tuple(pairs.table() for pairs in module.combine),  # pyright: ignore
-        kind=module.kind,  # pyright: ignore
+        combine=tuple(cast(Pairs, pairs).table() for pairs in module.combine),
+        kind=module.kind,
         output_symbols=module.output_symbols,
         reason="read from an exported module",
     )
 
 
-def _level(level: TorchLevel) -> Level:
+def _level(level: ExportedLevel) -> Level:
+    if not isinstance(level, TorchLevel):
+        raise ValueError(f"A level must be a TorchLevel to be read back, not {type(level)}.")
     cell, shape = level.cell, level.shape
 
     def numbers(x: Tensor) -> NDArray[np.float64]:
