@@ -108,7 +108,7 @@ def run(automaton, lrnn, target, options, device, words, length):
         traceback.print_exc()
         lines = str(error).strip().splitlines() or [""]
         return {"verdict": "failed", "reason": f"{type(error).__name__}: {lines[0][:200]}"}
-    facts = {"seconds": round(time.perf_counter() - start, 2)}
+    facts = {"exact": module.is_exact, "seconds": round(time.perf_counter() - start, 2)}
     facts["shape"] = [
         [v.shape["rows"], v.shape["factors"], v.shape["heads"]] for v in module.levels()
     ]

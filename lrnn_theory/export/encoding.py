@@ -162,7 +162,7 @@ class Spread:
         start: the factors that write H_0 into a state of zeros.
         place: (n,), the first row of every coordinate.
         mirror: (n,), the first row of its negative, or None if there are none.
-        is_exact: whether all normalised keys are dyadic and all betas 0, 1 or 2.
+        is_exact: whether bfloat16 has all normalised keys, and all betas are 0, 1 or 2.
     """
 
     rows: int
@@ -203,9 +203,8 @@ def spread(layer: Layer, *, signed: bool, mirrored: bool = False) -> Spread:
         for row, sign in maker.rows_of(int(i))
         for s in maker.write(row, 1.0, sign * float(h0[i]))
     ]
-    exact = all(_power_of_4(copies * s) for s in squares) and all(
-        s.beta in (0, 1, 2) for action in factors for s in action
-    )
+    every = [s for action in factors for s in action]
+    exact = all(s.beta in (0, 1, 2) and is_short(s.key / np.linalg.norm(s.key)) for s in every)
     place = np.arange(layer.n) * copies * sheets
     mirror = place + copies if sheets == 2 else None
     return Spread(layer.n * copies * sheets, factors, start, place, mirror, exact)
@@ -262,6 +261,12 @@ class _Spreader:
 
 def _floats(array: Array) -> NDArray[np.float64]:
     return np.array([float(x) for x in array.ravel().tolist()]).reshape(array.shape)
+
+
+def is_short(x: NDArray[np.float64]) -> bool:
+    """Whether bfloat16 has all of these numbers."""
+    mantissa = np.frexp(x)[0] * 256
+    return bool((mantissa == np.rint(mantissa)).all())
 
 
 def _power_of_4(x: float) -> bool:

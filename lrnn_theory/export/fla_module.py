@@ -19,7 +19,7 @@ import math
 import warnings
 from collections.abc import Sequence
 from itertools import product
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -27,7 +27,15 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from lrnn_theory.export.encoding import Factor, Spread, SpreadFactor, delta_factors, spread
+from lrnn_theory.exactness import exact_bits
+from lrnn_theory.export.encoding import (
+    Factor,
+    Spread,
+    SpreadFactor,
+    delta_factors,
+    is_short,
+    spread,
+)
 from lrnn_theory.export.readout import Decoder, set_weight
 from lrnn_theory.export.torch_module import (
     ExportedLevel,
@@ -71,6 +79,8 @@ class FlaLRNN(TorchLRNN):
 
     Attributes:
         target: the operation or layer, and its mode.
+        is_exact: whether all numbers that arise are short integers or halves, which every kernel
+            computes without rounding in any format from bfloat16 on.
     """
 
     def make_level(self, shape: dict[str, Any]) -> ExportedLevel:
@@ -82,17 +92,10 @@ class FlaLRNN(TorchLRNN):
         """The operation or layer that runs it, and its mode."""
         return str(self.structure["target"])
 
-    @torch.no_grad()
-    def answers(self, tokens: Tensor, memory: float = 2e9) -> Tensor:
-        """Output indices after every letter, (batch, time), some words at a time.
-
-        Args:
-            tokens: letter indices, (batch, time).
-            memory: bytes that the largest layer may take, roughly.
-        """
-        each = max([1, *(cast(FlaLevel, level).bytes_a_letter() for level in self.levels())])
-        count = max(1, int(memory / (each * max(1, tokens.shape[1]))))
-        return torch.cat([self.decode(self(part)[0]) for part in tokens.split(count)])
+    @property
+    def is_exact(self) -> bool:
+        """Whether no kernel rounds anything that the state depends on."""
+        return bool(self.structure["exact"])
 
 
 def to_fla(
@@ -132,7 +135,11 @@ def to_fla(
     for head in structure["heads"]:
         for shape in head:
             shape |= next(shapes).shape
-    structure |= {"target": f"{target} ({mode})" if target in LAYERS else target}
+    bits = exact_bits(lrnn)
+    structure |= {
+        "target": f"{target} ({mode})" if target in LAYERS else target,
+        "exact": bits is not None and bits <= 8 and all(plan.is_exact for plan in plans),
+    }
     module = FlaLRNN(structure)
     fill(module, lrnn)
     for plan, level in zip(plans, module.levels(), strict=True):
@@ -154,10 +161,12 @@ class Plan:
         queries: NDArray[np.float64],
         codewords: list[NDArray[np.float64]],
         h0: NDArray[np.float64],
+        *,
         unit: bool,
+        is_exact: bool,
     ) -> None:
         self.shape, self.factors, self.queries = shape, factors, queries
-        self.codewords, self.h0, self.unit = codewords, h0, unit
+        self.codewords, self.h0, self.unit, self.is_exact = codewords, h0, unit, is_exact
 
 
 def plan_level(layer: Layer, target: str, mode: str, keys: str) -> Plan:
@@ -174,7 +183,9 @@ def plan_level(layer: Layer, target: str, mode: str, keys: str) -> Plan:
     if not signs:
         plain = delta_factors(layer)
         shape |= {"factors": max(1, *map(len, plain)), "rows": layer.n}
-        return Plan(shape, plain, queries, words, h0, keys == "unit")
+        unit = keys == "unit"
+        exact = not unit and _stays_short(plain) and all(is_short(w) for w in words)
+        return Plan(shape, plain, queries, words, h0, unit=unit, is_exact=exact)
     signed = target == "DeltaNet"
     wide = spread(layer, signed=signed, mirrored=not signed and bool((queries < 0).any()))
     if wide.rows > MAX_KEY:
@@ -193,7 +204,18 @@ def plan_level(layer: Layer, target: str, mode: str, keys: str) -> Plan:
     else:
         shape |= {"tokens": len(_vocabulary(wide)[0]), "prefix": len(wide.start)}
     shape |= {"factors": most, "rows": wide.rows}
-    return Plan(shape, wide, spread_queries, words, h0, unit=False)
+    exact = wide.is_exact
+    return Plan(shape, wide, spread_queries, words, h0, unit=False, is_exact=exact)
+
+
+def _stays_short(factors: list[list[Factor]]) -> bool:
+    """Whether products of these factors have small integer entries; see `encoding`."""
+    for f in (f for action in factors for f in action):
+        square = (f.key * f.key).sum()
+        small = all(x in (-1, 0, 1) for x in f.key.tolist()) and square <= 2
+        if not small or f.beta * square not in (0, 1, 2) or not is_short(floats(f.value)):
+            return False
+    return True
 
 
 def _queries(layer: Layer, *, signs: bool) -> tuple[NDArray[np.float64], list[NDArray[np.float64]]]:

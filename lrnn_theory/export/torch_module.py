@@ -123,6 +123,13 @@ class ExportedLevel(nn.Module):
         """One-hot actions (batch, time, actions) to codewords, and the state reached."""
         raise NotImplementedError
 
+    def bytes_a_letter(self) -> int:
+        """Bytes that the weights picked for a letter take, roughly."""
+        shape = self.shape
+        rows = shape["n"] if shape["transition"] == "dense" else max(1, shape["factors"])
+        numbers = shape["n"] * (rows + shape["d"]) + shape["units"]
+        return numbers * self.action.weight.element_size()
+
     def initial_state(self, batch: int) -> State:
         """The state before the first letter."""
         if not self.shifted:
@@ -241,6 +248,18 @@ class TorchLRNN(nn.Module):
     def decode(self, outputs: Tensor) -> Tensor:
         """Output indices, (..., symbols) to (...): acceptance 0/1, or into `output_symbols`."""
         return outputs.argmax(-1)
+
+    @torch.no_grad()
+    def answers(self, tokens: Tensor, memory: float = 1e9) -> Tensor:
+        """Output indices after every letter, (batch, time), some words at a time.
+
+        Args:
+            tokens: letter indices, (batch, time).
+            memory: bytes that the largest level may take, roughly.
+        """
+        each = max([1, *(level.bytes_a_letter() for level in self.levels())])
+        count = max(1, int(memory / (each * max(1, tokens.shape[1]))))
+        return torch.cat([self.decode(self(part)[0]) for part in tokens.split(count)])
 
     def encode(self, words: Iterable[Word]) -> Tensor:
         """Letter indices of words of one length, (batch, time).

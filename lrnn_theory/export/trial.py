@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,6 +51,7 @@ def trial(
     automaton: Automaton,
     name: str,
     *,
+    symbols: Sequence[str] | None = None,
     words: int = 200,
     length: int = 256,
     seed: int = 0,
@@ -62,6 +63,7 @@ def trial(
         answers: letter indices, (batch, time), to output indices, (batch, time).
         automaton: what it should answer like; letters in the same order.
         name: the arithmetic of the verdict.
+        symbols: names of the output indices; by default those of the automaton.
         words: how many words.
         length: letters of each.
         seed: of the random ones.
@@ -72,7 +74,11 @@ def trial(
     """
     tokens = trial_words(automaton, words, length, seed)
     said = answers(torch.as_tensor(tokens, device=device)).cpu().numpy()
-    expected = automaton.transduce(tokens)
+    symbols = automaton.output_symbols if symbols is None else tuple(symbols)
+    number = {symbol: i for i, symbol in enumerate(symbols)}
+    places = np.array([number.get(symbol, -1) for symbol in automaton.output_symbols])
+    outputs = automaton.transduce(tokens)
+    expected = places[outputs]
     wrong = np.argwhere(said != expected)
     if not len(wrong):
         return Agrees(name, {}, len(tokens), tokens.size, length)
@@ -81,8 +87,8 @@ def trial(
         name,
         {"wrong": len(wrong), "letters": tokens.size},
         tuple(automaton.letters[a] for a in tokens[i, : t + 1].tolist()),
-        automaton.output_symbols[said[i, t]],
-        automaton.output_symbols[expected[i, t]],
+        symbols[said[i, t]],
+        automaton.output_symbols[outputs[i, t]],
     )
 
 
