@@ -67,10 +67,16 @@ def load_module(path: str | os.PathLike[str]) -> TorchLRNN:
     if metadata.get("digest") != _digest(text, tensors):
         raise ValueError(f"Module file '{path}' was changed: its digest does not match.")
     try:
+        if len({t.dtype for t in tensors.values()}) > 1 or not all(
+            t.is_floating_point() for t in tensors.values()
+        ):
+            raise ValueError("its tensors are not all of one floating-point type")
         structure = json.loads(text)
         kind = FlaLRNN if "target" in structure else TorchLRNN
         with torch.device("meta"):
             module = kind(structure)
+            if kind is TorchLRNN:  # whether all sizes fit together
+                module(torch.zeros(1, 2, dtype=torch.int64))
         module.load_state_dict(tensors, strict=True, assign=True)
     except ImportError:
         raise

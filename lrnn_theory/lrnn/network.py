@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from lrnn_theory.lrnn.claim import Claim
 from lrnn_theory.lrnn.layer import Level
 from lrnn_theory.tail import Tail
 from lrnn_theory.transition import Dense, Diagonal, Householder, index_array
@@ -38,6 +39,7 @@ class LRNN:
         construction: key of the construction that made it, if any.
         reason: why that construction was picked.
         tail: levels after those of the only head whose wiring is computed; `output` is then empty.
+        claims: verdicts that its file holds (`lrnn_theory.verification.with_claim`).
 
     Example:
         >>> from constructions import compile_dfa
@@ -56,6 +58,7 @@ class LRNN:
     construction: str = ""
     reason: str = field(default="", repr=False)
     tail: Tail | None = None
+    claims: tuple[Claim, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         letters = tuple(self.letters)
