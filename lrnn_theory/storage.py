@@ -10,6 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
+from math import lcm
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,10 @@ MAX_BYTES = 2_000_000_000
 """Largest accepted file."""
 MAX_NUMBERS = 10_000_000
 """Most numbers of a file that we did not write; they become exact."""
+MAX_ORDER = 10_000
+"""Largest order of a root of unity in a file; a number takes as many coefficients."""
+COEFFICIENTS_PER_BYTE = 50
+"""Likewise, coefficients of all numbers of an array by bytes of its text."""
 
 Tensors = dict[str, NDArray[Any]]
 
@@ -129,13 +135,24 @@ _TYPES = {
     "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "<i1", "U8": "<u1",
 }  # fmt: skip
 _TEXT = (".exact", ".shape")
+_ORDER = re.compile(r"z(\d{1,9})")
 
 
 def _parse(text: NDArray[Any], shape: NDArray[Any]) -> NDArray[Any]:
     values = json.loads(text.tobytes())
+    distinct = dict.fromkeys(values)
+    # A short text must not cost much: "1 z99991^1 + 1 z99989^1" has 10^10 coefficients.
+    left = COEFFICIENTS_PER_BYTE * text.size + MAX_ORDER
+    for value in distinct:
+        orders = {int(n) for n in _ORDER.findall(value)}
+        order = lcm(*orders) if max(orders, default=1) <= MAX_ORDER else MAX_ORDER + 1
+        left -= order
+        if order > MAX_ORDER or left < 0:
+            raise ValueError(f"roots of unity of too high an order: {value[:80]!r}")
+    exact = {value: parse_exact(value) for value in distinct}
     array = np.empty(len(values), object)
     for i, value in enumerate(values):
-        array[i] = parse_exact(value)
+        array[i] = exact[value]
     return array.reshape(tuple(shape.tolist()))
 
 

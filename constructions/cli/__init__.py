@@ -266,6 +266,10 @@ def verify_weights(
             help="Ask whether any function of state and last letter can answer right.",
         ),
     ] = False,
+    record: Annotated[
+        bool,
+        typer.Option("--record", help="Write the verdicts into the weight file, as claims."),
+    ] = False,
     device: Device = "cpu",
     sink: Sink = False,
     as_json: Json = False,
@@ -279,8 +283,10 @@ def verify_weights(
     names = [str(numbers.Arithmetic.parse(a)) for a in arithmetic or ["float32"]]
     if certificate and len(names) > 1:
         raise ValueError(f"Option '--certificate' takes one arithmetic, not {len(names)}.")
+    if record and any_decoder:
+        raise ValueError("Option '--record' is about the decoder in the file, not '--any-decoder'.")
     with display.progress("loading torch"):
-        from lrnn_theory.verification import Undecided, verify
+        from lrnn_theory.verification import Undecided, verify, with_claim
     lrnn = LRNN.load(weights)
     letters = lrnn.letters if source_kind(source) == "regex" else None
     automaton = read_automaton(source, letters, sink=sink)
@@ -306,6 +312,11 @@ def verify_weights(
             lines.append(f"certificate written to {certificate}")
         elif certificate:
             lines.append("no certificate: nothing was decided")
+        if record:
+            lrnn = with_claim(lrnn, verdict, automaton, source)
+    if record:
+        lrnn.save(weights)
+        lines.append(f"claims written into {weights}")
     display.put({"verdicts": verdicts}, "\n".join(lines), as_json=as_json)
     codes = {_EXIT[v["verdict"]] for v in verdicts}
     return next(code for code in (REFUTED, UNDECIDED, DONE) if code in codes)

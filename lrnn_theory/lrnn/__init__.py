@@ -24,7 +24,8 @@ a chain of levels as
 Weights are exact: integers, fractions, or cyclotomic numbers.  Rounding belongs to an `Arithmetic`.
 """
 
+from lrnn_theory.lrnn.claim import Claim
 from lrnn_theory.lrnn.layer import Layer, Level, Reads
 from lrnn_theory.lrnn.network import LRNN
 
-__all__ = ["LRNN", "Layer", "Level", "Reads"]
+__all__ = ["LRNN", "Claim", "Layer", "Level", "Reads"]

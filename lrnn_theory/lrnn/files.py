@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 
 from lrnn_theory import storage
+from lrnn_theory.lrnn.claim import Claim
 from lrnn_theory.lrnn.layer import Layer, Level
 from lrnn_theory.lrnn.network import LRNN
 from lrnn_theory.tail import Tail
 from lrnn_theory.transition import Dense, Diagonal, Householder, Transition
+
+MAX_TABLE = 1 << 20
+"""Most entries of a table that the template leaves out, as the readout of every letter."""
 
 
 def save(lrnn: LRNN, path: str | os.PathLike[str]) -> None:
@@ -26,6 +30,7 @@ def save(lrnn: LRNN, path: str | os.PathLike[str]) -> None:
         "output_symbols": list(lrnn.output_symbols),
         "construction": lrnn.construction,
         "reason": lrnn.reason,
+        "claims": [asdict(claim) for claim in lrnn.claims],
         "heads": [
             [_put_level(tensors, f"head{i}.level{j}.", level) for j, level in enumerate(head)]
             for i, head in enumerate(lrnn.heads)
@@ -42,35 +47,56 @@ def load(path: str | os.PathLike[str]) -> LRNN:
     if not storage.is_ours(path):
         try:
             return _from_template(*storage.read_foreign(path))
-        except (KeyError, TypeError, IndexError) as error:
+        except (KeyError, TypeError, IndexError, OverflowError) as error:
             reason = f"tensor {error} is missing" if isinstance(error, KeyError) else str(error)
         except ValueError as error:
             reason = str(error).rstrip(".")
         raise ValueError(
             f"Weight file '{path}' was not written by lrnn-theory and does not follow its "
-            f"template: {reason}."
+            f"template: {reason:.500}."
         )
     header, tensors = storage.read(path)
     tail = {k.removeprefix("tail."): v for k, v in tensors.items() if k.startswith("tail.")}
     try:
         return LRNN(
-            letters=tuple(header["letters"]),
+            letters=_texts(header["letters"]),
             letter_class=tensors["letter_class"],
             heads=tuple(
                 tuple(_get_level(tensors, f"head{i}.level{j}.", v) for j, v in enumerate(head))
                 for i, head in enumerate(header["heads"])
             ),
             output=tensors["output"],
-            empty_output=header["empty_output"],
+            empty_output=_integer(header["empty_output"]),
             combine=tuple(tensors[f"combine{i}"] for i in range(len(header["heads"]) - 1)),
             kind=header["kind"],
-            output_symbols=tuple(header["output_symbols"]),
-            construction=header["construction"],
-            reason=header["reason"],
+            output_symbols=_texts(header["output_symbols"]),
+            construction=_text(header["construction"]),
+            reason=_text(header["reason"]),
+            claims=tuple(Claim.from_dict(claim) for claim in header.get("claims", [])),
             tail=Tail.from_arrays(tail) if tail else None,
         )
-    except (KeyError, TypeError, IndexError, AttributeError) as error:
-        raise ValueError(f"Weight file '{path}' is malformed: {error!r}.") from None
+    except (KeyError, TypeError, IndexError, AttributeError, OverflowError) as error:
+        raise ValueError(f"Weight file '{path}' is malformed: {error!r:.500}.") from None
+    except ValueError as error:
+        raise ValueError(f"Weight file '{path}' is malformed: {error!s:.500}") from None
+
+
+def _integer(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"expected an integer, not {value!r:.80}")
+    return value
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"expected a text, not {value!r:.80}")
+    return value
+
+
+def _texts(values: object) -> tuple[str, ...]:
+    if not isinstance(values, list):
+        raise TypeError(f"expected a list of texts, not {values!r:.80}")
+    return tuple(map(_text, values))
 
 
 def _from_template(metadata: dict[str, str], tensors: storage.Tensors) -> LRNN:
@@ -96,6 +122,11 @@ def _from_template(metadata: dict[str, str], tensors: storage.Tensors) -> LRNN:
         raise ValueError(f"'codewords' must have shape (codewords, n[, d]), not {words.shape}")
     words = words.reshape(*words.shape[:2], -1)
     k, n, d = words.shape
+    if max(n * d, k) * len(letters) > MAX_TABLE + sum(t.size for t in tensors.values()):
+        raise ValueError(
+            f"{len(letters)} letters, {k} codewords and states of {n} x {d} take more than "
+            f"{MAX_TABLE} numbers that are not in the file"
+        )
     b = tensors.get("inputs", np.zeros((len(letters), n, d), np.int64))
     h0 = tensors.get("initial", np.zeros((n, d), np.int64))
     if len(letters) != transition.n_actions or outputs.shape not in ((k,), (len(letters), k)):
@@ -103,7 +134,7 @@ def _from_template(metadata: dict[str, str], tensors: storage.Tensors) -> LRNN:
             f"{len(letters)} letters, {transition.n_actions} matrices, {k} codewords and 'outputs' "
             f"of shape {outputs.shape} do not fit"
         )
-    readout = np.arange(k)[None, :, None].repeat(len(letters), 0).repeat(2, 2)
+    readout = np.broadcast_to(np.arange(k)[None, :, None], (len(letters), k, 2))
     b, h0 = b.reshape(len(letters), n, d), h0.reshape(n, d)
     layer = Layer(transition, b, h0, (words,), readout, k, 0)
     start = nearest_codeword(layer)
@@ -179,9 +210,9 @@ def _get_level(tensors: storage.Tensors, prefix: str, header: dict[str, Any]) ->
         transition,
         tensors[prefix + "b"],
         tensors[prefix + "h0"],
-        tuple(tensors[f"{prefix}codewords{i}"] for i in range(header["slots"])),
+        tuple(tensors[f"{prefix}codewords{i}"] for i in range(_integer(header["slots"]))),
         tensors[prefix + "readout"],
-        header["size"],
-        header["initial"],
+        _integer(header["size"]),
+        _integer(header["initial"]),
     )
     return Level(layer, tensors[prefix + "action"], tensors[prefix + "next"], header["reads"])

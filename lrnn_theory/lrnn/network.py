@@ -5,14 +5,20 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lrnn_theory.lrnn.claim import Claim
 from lrnn_theory.lrnn.layer import Level
 from lrnn_theory.tail import Tail
 from lrnn_theory.transition import Dense, Diagonal, Householder, index_array
+
+if TYPE_CHECKING:
+    import torch
+
+    from lrnn_theory.export.torch_module import TorchLRNN
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +39,7 @@ class LRNN:
         construction: key of the construction that made it, if any.
         reason: why that construction was picked.
         tail: levels after those of the only head whose wiring is computed; `output` is then empty.
+        claims: verdicts that its file holds (`lrnn_theory.verification.with_claim`).
 
     Example:
         >>> from constructions import compile_dfa
@@ -51,6 +58,7 @@ class LRNN:
     construction: str = ""
     reason: str = field(default="", repr=False)
     tail: Tail | None = None
+    claims: tuple[Claim, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         letters = tuple(self.letters)
@@ -142,6 +150,28 @@ class LRNN:
         from lrnn_theory.lrnn.files import load
 
         return load(path)
+
+    def to_torch(self, dtype: torch.dtype | None = None) -> TorchLRNN:
+        """A plain `torch.nn.Module` with the weights as named parameters; see docs/export.md.
+
+        Args:
+            dtype: of the parameters; torch.float32 if not given.
+
+        Raises:
+            ValueError: if the wiring is too large for a ReLU network, or computed by a tail.
+
+        Example:
+            >>> from constructions import compile_dfa
+            >>> module = compile_dfa("(0|10*1)*").to_torch()
+            >>> outputs, state = module(module.encode(["1", "0"]))
+            >>> module.decode(outputs).tolist()
+            [[0], [1]]
+        """
+        import torch
+
+        from lrnn_theory.export.torch_module import to_torch
+
+        return to_torch(self, dtype or torch.float32)
 
     # ---------------------------------------------------------------- facts
 

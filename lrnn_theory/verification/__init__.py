@@ -2,6 +2,7 @@
 
 from lrnn_theory.verification.census import Census, census
 from lrnn_theory.verification.certificate import Certificate
+from lrnn_theory.verification.claims import digest_of, with_claim
 from lrnn_theory.verification.closure import Budget
 from lrnn_theory.verification.equivalence import verify
 from lrnn_theory.verification.extraction import extract
@@ -21,7 +22,9 @@ __all__ = [
     "Verdict",
     "census",
     "check",
+    "digest_of",
     "extract",
     "horizon",
     "verify",
+    "with_claim",
 ]

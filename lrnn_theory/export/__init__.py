@@ -1,0 +1,49 @@
+"""Exports: a compiled LRNN where people's models run; see docs/export.md."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lrnn_theory.export.exports import Export, export, try_module
+    from lrnn_theory.export.fla_module import FlaLRNN, to_fla
+    from lrnn_theory.export.modulefile import load_module, save_module
+    from lrnn_theory.export.torch_module import TorchLRNN, from_torch, to_torch
+    from lrnn_theory.export.trial import Agrees, Differs, trial
+
+_HOME = {
+    "Agrees": "trial",
+    "Differs": "trial",
+    "Export": "exports",
+    "FlaLRNN": "fla_module",
+    "TorchLRNN": "torch_module",
+    "export": "exports",
+    "from_torch": "torch_module",
+    "load_module": "modulefile",
+    "save_module": "modulefile",
+    "to_fla": "fla_module",
+    "to_torch": "torch_module",
+    "trial": "trial",
+    "try_module": "exports",
+}
+
+__all__ = [
+    "Agrees",
+    "Differs",
+    "Export",
+    "FlaLRNN",
+    "TorchLRNN",
+    "export",
+    "from_torch",
+    "load_module",
+    "save_module",
+    "to_fla",
+    "to_torch",
+    "trial",
+    "try_module",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'lrnn_theory.export' has no attribute {name!r}")
+    return getattr(import_module(f"lrnn_theory.export.{_HOME[name]}"), name)
