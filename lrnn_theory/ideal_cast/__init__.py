@@ -1,6 +1,6 @@
 """The ideal cast on unary words, decided for all lengths; docs/ideal-cast.md has the proofs."""
 
-from lrnn_theory.ideal_cast.cycle import cycle_values, eventual_cycle
+from lrnn_theory.ideal_cast.cycle import cycle_values, eventual_cycle, eventual_period
 from lrnn_theory.ideal_cast.unary import (
     EventualCast,
     Unresolved,
@@ -16,5 +16,6 @@ __all__ = [
     "cycle_values",
     "eventual_cast",
     "eventual_cycle",
+    "eventual_period",
     "eventual_power",
 ]

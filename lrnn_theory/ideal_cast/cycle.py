@@ -1,12 +1,12 @@
 """The cast model where letters come round in a cycle, from any terms that are there already.
 
 A layer that has read some word holds finitely many exact terms t.  From then on let it take the
-steps (A_1, B_1), ..., (A_q, B_q) again and again, P = A_q ... A_1, R_r = A_r ... A_1.  After j rounds
-and r more steps it holds
+steps (A_1, B_1), ..., (A_q, B_q) again and again.  With P = A_q ... A_1, R_r = A_r ... A_1 and
+w_u = A_q ... A_{u+1} B_u it holds, after j rounds and r more steps, the cast of
 
-    cast( sum_t cast(R_r P^j t) + sum_u sum_{m<j} cast(R_r P^m w_u) + sum_{u<=r} cast(A_r ... A_{u+1} B_u) )
+    sum_t cast(R_r P^j t) + sum_u sum_{m<j} cast(R_r P^m w_u) + sum_{u<=r} cast(A_r ... A_{u+1} B_u)
 
-with w_u = A_q ... A_{u+1} B_u.  For fixed r these are sums as in `unary`, of recurrences in j.
+and for fixed r these are sums as in `unary`, of recurrences in j.
 """
 
 from __future__ import annotations
@@ -62,25 +62,59 @@ def eventual_cycle(
         >>> found.preperiod, found.period
         (0, 4)
     """
-    cells, known = Cells(form), _Powers(form)
     try:
-        cycle = _Cycle(steps)
-        held = [(sequences(cycle.round, matrix(t), cycle.partial), n) for t, n in terms]
-        added = [sequences(cycle.round, w, cycle.partial) for w in cycle.added]
-        size, ends = steps[0][1].size, []
-        for r in range(len(steps)):
-            entries = []
-            for i, part in enumerate(cycle.constant(r, cells)):
-                at = r * size + i
-                summands = [known(us[at]) for us in added]
-                initials = [(known(us[at]), n) for us, n in held]
-                first, values, spent = sum_entry(summands, initials, cells, budget, part)
-                entries.append((first, values))
-                budget -= spent
-            ends.append(assemble(entries, steps[0][1].shape))
-        return _interleaved(ends)
+        return _eventual(steps, terms, form, budget, labels=False)
     except UndecidedError as error:
         return Unresolved(str(error))
+
+
+def eventual_period(
+    steps: Sequence[Step], terms: Terms, form: Format, *, budget: int = 2_000
+) -> tuple[int, int] | Unresolved:
+    """From where on the states are periodic, and with which period, whatever they are.
+
+    That takes no sum of millions of casts, so that it is fast where `eventual_cycle` is not.
+
+    Args:
+        steps: as for `eventual_cycle`.
+        terms: as for `eventual_cycle`.
+        form: the finite set of numbers.
+        budget: enclosures spent on finding a smaller period.
+
+    Returns:
+        The preperiod and a period, not always the least one; or `Unresolved`.
+
+    Example:
+        >>> from lrnn_theory.formats import parse_format
+        >>> slow = (np.array([[Fraction(999_999, 1_000_000)]]), np.array([[1]]))
+        >>> eventual_period([slow], [(np.array([[0]]), 1)], parse_format("float32"))
+        (103972026, 1)
+    """
+    try:
+        found = _eventual(steps, terms, form, budget, labels=True)
+    except UndecidedError as error:
+        return Unresolved(str(error))
+    return found.preperiod, found.period
+
+
+def _eventual(
+    steps: Sequence[Step], terms: Terms, form: Format, budget: int, *, labels: bool
+) -> EventualCast:
+    cells, known, cycle = Cells(form), _Powers(form), _Cycle(steps)
+    held = [(sequences(cycle.round, matrix(t), cycle.partial), n) for t, n in terms]
+    added = [sequences(cycle.round, w, cycle.partial) for w in cycle.added]
+    size, ends = steps[0][1].size, []
+    for r in range(len(steps)):
+        entries = []
+        for i, part in enumerate(cycle.constant(r, cells)):
+            at = r * size + i
+            summands = [known(us[at]) for us in added]
+            initials = [(known(us[at]), n) for us, n in held]
+            first, values, spent = sum_entry(summands, initials, cells, budget, part, labels=labels)
+            entries.append((first, values))
+            budget = max(0, budget - spent)
+        ends.append(assemble(entries, steps[0][1].shape))
+    return _interleaved(ends, len(steps) if labels else 1)
 
 
 def cycle_values(steps: Sequence[Step], terms: Terms, form: Format) -> Iterator[Array]:
@@ -162,8 +196,8 @@ class _Powers:
         return self._known[key]
 
 
-def _interleaved(ends: list[EventualCast]) -> EventualCast:
-    """The sequence whose subsequences of residues r are given."""
+def _interleaved(ends: list[EventualCast], unit: int) -> EventualCast:
+    """The sequence whose subsequences of residues r are given; its period is a multiple of unit."""
     q = len(ends)
     rounds = lcm(*(x.period for x in ends))
     if q * rounds > MAX_PERIOD:
@@ -172,5 +206,5 @@ def _interleaved(ends: list[EventualCast]) -> EventualCast:
     values = [ends[k % q].at(k // q) for k in range(first, first + q * rounds)]
     flat = [tuple(v.ravel().tolist()) for v in values]
     n = len(flat)
-    period = next(p for p in range(1, n + 1) if n % p == 0 and flat[p:] == flat[: n - p])
+    period = next(p for p in range(unit, n + 1, unit) if n % p == 0 and flat[p:] == flat[: n - p])
     return EventualCast(first, period, tuple(values[:period]))

@@ -185,13 +185,15 @@ def _arguments(A: ArrayLike, B: ArrayLike, h0: ArrayLike) -> tuple[Array, Array,
 def rational(x: Any) -> fmpq:
     """For python-flint; UndecidedError if it is irrational."""
     if isinstance(x, Cyclotomic):
-        raise UndecidedError(f"the weight {x} is irrational; rational weights are decided")
+        if x.rational is None:
+            raise UndecidedError(f"the weight {x} is irrational; rational weights are decided")
+        x = x.rational
     return fmpq(int(x.numerator), int(x.denominator))
 
 
 def matrix(a: Array) -> fmpq_mat:
     """For python-flint; UndecidedError if an entry is irrational."""
-    return fmpq_mat(*a.shape, [rational(x) for x in a.flat])
+    return fmpq_mat(len(a), a.shape[1], [rational(x) for x in a.flat])
 
 
 def sequences(a: fmpq_mat, v: fmpq_mat, after: Sequence[fmpq_mat] = ()) -> list[Recurrence]:
@@ -268,6 +270,8 @@ def sum_entry(
     cells: Cells,
     budget: int,
     constant: Fraction = ZERO,
+    *,
+    labels: bool = False,
 ) -> tuple[int, tuple[Fraction, ...], int]:
     """The end of an entry of H.
 
@@ -277,6 +281,8 @@ def sum_entry(
         cells: the format.
         budget: most enclosures computed.
         constant: is added to each.
+        labels: where a sum needs more enclosures, return instead of the values numbers that are
+            equal where the values are: the values less that sum, before the cast.
 
     Returns:
         From where on the entry is periodic, its values from there, and the enclosures spent.
@@ -309,6 +315,8 @@ def sum_entry(
         if low == high:
             return start, tuple(low), total.evaluations
         if total.evaluations >= budget or not total.refine():
+            if labels:
+                return start, tuple(offsets), total.evaluations
             raise UndecidedError(f"the sum of {start} terms needs more than {budget} enclosures")
 
 
@@ -343,6 +351,7 @@ def _saturate(
 def assemble(
     entries: list[tuple[int, tuple[Fraction, ...]]], shape: tuple[int, ...]
 ) -> EventualCast:
+    """A state from where each entry is periodic from on, and its values."""
     preperiod = max((first for first, _ in entries), default=0)
     reduced = []
     for first, values in entries:

@@ -1,11 +1,11 @@
 """Exact certificates about eigenvalues: each is a small value that proves its claim again.
 
-A real matrix has only real eigenvalues if and only if tr q(A)^2 >= 0 for all real polynomials q, and
-only nonnegative ones if and only if tr A q(A)^2 >= 0 (Hermite, 1856; docs/impossibility.md,
-section 1).  So one q with a negative trace refutes either, and points between which the
-minimal polynomial changes its sign, or an LDL^T factorisation, prove it.  Nothing rests on a
-floating-point eigenvalue: a Jordan block in another basis of integers has eigenvalues 1 that
-LAPACK gives imaginary parts of 10^-2.
+A real matrix has only real eigenvalues if and only if tr q(A)^2 >= 0 for all real polynomials q,
+and only nonnegative ones if and only if tr A q(A)^2 >= 0 (Hermite; docs/impossibility.md, section
+2).  So one q with a negative trace refutes either, and points between which the minimal polynomial
+changes its sign, or an LDL^T factorisation, prove it.  Nothing rests on a floating-point
+eigenvalue: a Jordan block in another basis of integers has eigenvalues 1 that LAPACK gives
+imaginary parts of 0.1.
 """
 
 from __future__ import annotations
@@ -145,7 +145,8 @@ def spectrum(A: ArrayLike, *, nonnegative: bool = False) -> RealSpectrum | Outsi
             negative = [x for x in roots if not isinstance(x, acb) and x < 0]
             if outside or (nonnegative and negative):
                 chosen = (outside or negative)[0]
-                q = _vanishing(poly, roots, chosen, zero=_minpoly(a)(0) == 0)
+                target = _negative_square(chosen, nonnegative)
+                q = _vanishing(roots, chosen, target, zero=_minpoly(a)(0) == 0)
                 for candidate in (tuple(map(_short, q)), q):
                     witness = OutsideSpectrum(nonnegative, candidate)
                     if witness.check(a):
@@ -293,7 +294,8 @@ def _roots(poly: fmpq_poly) -> list[arb | acb]:
     """Disjoint balls of the roots; an `arb` is certainly real, an `acb` certainly not."""
     if not poly.degree():
         return []
-    balls = [ball for ball, _ in poly.numer().complex_roots()]
+    found: Any = poly.numer().complex_roots()
+    balls = [ball for ball, _ in found]
     return [ball.real if ball.imag.is_zero() else ball for ball in balls]
 
 
@@ -314,28 +316,29 @@ def _between(roots: list[Any], nonnegative: bool) -> tuple[Fraction, ...] | None
     return (first, *inner, _dyadic(ordered[-1]) + 1)
 
 
-def _vanishing(
-    poly: fmpq_poly, roots: list[Any], chosen: Any, *, zero: bool
-) -> tuple[Fraction, ...]:
-    """A polynomial that is nearly 0 at all roots but one, where its square is negative or 1.
+def _negative_square(x: Any, nonnegative: bool) -> acb:
+    """A number y with y^2 < 0, or x y^2 < 0; real if x is."""
+    if not nonnegative:
+        return acb(0, 1)
+    return acb(1) if isinstance(x, arb) else acb(0, 1) * x.sqrt().conjugate()
 
-    At a root that is not real, and its conjugate, it is nearly i and -i.
-    """
+
+def _vanishing(roots: list[Any], chosen: Any, target: acb, *, zero: bool) -> tuple[Fraction, ...]:
+    """A polynomial that is nearly `target` at one root, the conjugate at its conjugate, else 0."""
     pair = [x for x in roots if x is chosen or acb(x).overlaps(acb(chosen).conjugate())]
-    out = [acb(1)]
     others = [acb(x) for x in roots if not any(x is y for y in pair)]
+    out: list[Any] = [acb(1)]
     for x in [*others, acb(0)] if zero else others:
         out = [a - x * b for a, b in zip([acb(0), *out], [*out, acb(0)], strict=True)]
-    value = sum((c * acb(chosen) ** i for i, c in enumerate(out)), acb(0))
-    if isinstance(chosen, acb):  # (b + c x) out = i at the chosen root
-        target = acb(0, 1) / value
-        slope = target.imag / chosen.imag
-        constant = target.real - slope * chosen.real
+    wanted: Any = target / sum((c * acb(chosen) ** i for i, c in enumerate(out)), acb(0))
+    if isinstance(chosen, acb):  # times the line that is `wanted` there
+        slope = wanted.imag / chosen.imag
+        constant = wanted.real - slope * chosen.real
         shifted = [acb(0), *(slope * c for c in out)]
         scaled = [*(constant * c for c in out), acb(0)]
         out = [a + b for a, b in zip(shifted, scaled, strict=True)]
     else:
-        out = [c / value for c in out]
+        out = [c * wanted for c in out]
     return tuple(_dyadic(c.real) for c in out)
 
 
