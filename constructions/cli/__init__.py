@@ -325,8 +325,8 @@ def check_certificate(
 ) -> int:
     """Prove the claim of a certificate again, with a checker that shares no code with verify."""
     with display.progress("checking"):
-        from lrnn_theory.lrnn import LRNN
         from lrnn_theory.impossibility import check
+        from lrnn_theory.lrnn import LRNN
 
         verdict = check(certificate, LRNN.load(weights) if weights else None)
     facts = display.verdict_facts(verdict)

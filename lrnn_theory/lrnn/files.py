@@ -91,7 +91,7 @@ def _from_template(metadata: dict[str, str], tensors: storage.Tensors) -> LRNN:
             )
         ptr = np.arange(len(keys) + 1) * keys.shape[1]
         transition = Householder(keys.reshape(-1, keys.shape[2]), betas.ravel(), ptr)
-    if "codewords" in tensors:
+    if "codewords" in tensors or "outputs" in tensors:
         words, outputs = tensors["codewords"], tensors["outputs"]
     else:  # no readout: every state reads as output 0
         like = tensors.get("initial", np.zeros(transition.n, np.int64))
