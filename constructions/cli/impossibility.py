@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -66,7 +66,7 @@ def refute_weights(
     lrnn = LRNN.load(weights)
     letters = lrnn.letters if source_kind(language) == "regex" else None
     automaton = read_automaton(language, letters, sink=sink)
-    options = {} if budget is None else {"budget": budget}
+    options: dict[str, Any] = {} if budget is None else {"budget": budget}
     results, lines = [], []
     for name in names:
         start = time.perf_counter()

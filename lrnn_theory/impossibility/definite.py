@@ -13,7 +13,7 @@ from lrnn_theory.transition import Array, exact_array
 
 
 @dataclass(frozen=True)
-class PSD:
+class LDL:
     """A symmetric matrix is L D L^T with D diagonal and nonnegative.
 
     Attributes:
@@ -31,7 +31,7 @@ class PSD:
         return bool(same) and all(x >= 0 for x in self.pivots)
 
 
-def psd(A: ArrayLike) -> PSD | None:
+def psd(A: ArrayLike) -> LDL | None:
     """A proof that a matrix is symmetric and positive semidefinite; None if it is not.
 
     Example:
@@ -44,7 +44,7 @@ def psd(A: ArrayLike) -> PSD | None:
     if not is_symmetric(a):
         return None
     lower, pivots, fault = _eliminate(a)
-    return None if fault else PSD(tuple(map(tuple, lower.tolist())), pivots)
+    return None if fault else LDL(tuple(map(tuple, lower.tolist())), pivots)
 
 
 def negative_vector(A: ArrayLike) -> tuple[Any, ...]:

@@ -163,18 +163,14 @@ def _extended(read: list[int], preperiod: int, period: int, t: int) -> list[int]
 
 def _rounded(layer: Layer, actions: Stream, arithmetic: Arithmetic, product: Array) -> Orbit:
     """A layer that rounds is a finite machine: its cycle is found by Brent's method."""
-    run = _runner(layer, arithmetic)
+    run = runner(layer, arithmetic)
     first, q, cycle = len(actions.head), len(actions.cycle), np.array(actions.cycle, np.int64)
     start = run(None, np.array(actions.head, np.int64))[-1]
-    mark, at, power = start, 0, 1
-    while True:
-        if (at + power) * q > MAX_STEPS:
-            raise UnsettledError(f"no state came again in {at * q} rounded steps")
-        after = _rounds(run, mark, cycle, power)
-        if (met := _where(after, mark)) is not None:
-            break
-        mark, at, power = after[-1], at + power, 2 * power
-    rounds, period = met + 1, (met + 1) * q
+    found = _brent(run, start, cycle, MAX_STEPS)
+    if found is None:
+        raise UnsettledError(f"no state came again in {MAX_STEPS} rounded steps")
+    mark, at, rounds = found
+    period = rounds * q
     preperiod = first + at * q
     if at * mark.size <= MAX_STEPS:  # the least one
         path = np.concatenate([start[None], _rounds(run, start, cycle, at + rounds)])
@@ -194,7 +190,7 @@ def _rounded(layer: Layer, actions: Stream, arithmetic: Arithmetic, product: Arr
 Runner = Callable[[Array | None, NDArray[np.int64]], Array]
 
 
-def _runner(layer: Layer, arithmetic: Arithmetic) -> Runner:
+def runner(layer: Layer, arithmetic: Arithmetic) -> Runner:
     """A function from a state (None: the initial one) and actions to the states on the way."""
     if CompiledLayer.supports(arithmetic) and runs_natively(layer, arithmetic):
         compiled = CompiledLayer(layer, arithmetic)
@@ -213,6 +209,28 @@ def _runner(layer: Layer, arithmetic: Arithmetic) -> Runner:
         return np.concatenate(states)
 
     return slow
+
+
+def cycle_of(run: Runner, h: Array, action: int, steps: int) -> Array | None:
+    """The states of the cycle that an action repeated leads to; None within so many steps."""
+    found = _brent(run, h, np.array([action]), steps)
+    if found is None:
+        return None
+    mark, _, rounds = found
+    return run(mark, np.full(rounds - 1, action))
+
+
+def _brent(
+    run: Runner, h: Array, cycle: NDArray[np.int64], steps: int
+) -> tuple[Array, int, int] | None:
+    """A state on a cycle, a number of rounds that leads to it, and the rounds of the cycle."""
+    at, count = 0, 1
+    while (at + count) * len(cycle) <= steps:
+        after = _rounds(run, h, cycle, count)
+        if (met := _where(after, h)) is not None:
+            return h, at, met + 1
+        h, at, count = after[-1], at + count, 2 * count
+    return None
 
 
 def _rounds(run: Runner, h: Array, cycle: NDArray[np.int64], count: int) -> Array:

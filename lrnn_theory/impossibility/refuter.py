@@ -64,7 +64,7 @@ def refute(
         >>> layer = LRNN.from_layer(decay, inputs=[[[0]]], initial=[[1]], letters="1")
         >>> found = refute(layer, "(11)*", "float32:cast")
         >>> found.certificate.data["theorem"], len(found.word), len(found.other)
-        ('G-T1', 10346, 10345)
+        ('G-T1', 10347, 10346)
         >>> refute(layer, "11*", "float32:cast") is None
         True
     """

@@ -21,7 +21,7 @@ from flint import acb, arb, ctx, fmpq, fmpq_mat, fmpq_poly, fmpz_poly
 from numpy.typing import ArrayLike
 
 from lrnn_theory.cyclotomic import Cyclotomic, cyclotomic_polynomial
-from lrnn_theory.impossibility.definite import PSD, is_symmetric, negative_vector, psd
+from lrnn_theory.impossibility.definite import LDL, is_symmetric, negative_vector, psd
 from lrnn_theory.transition import Array, exact_array
 
 BITS = (64, 128, 256, 512, 1024, 2048, 4096)
@@ -44,7 +44,7 @@ class RealSpectrum:
 
     nonnegative: bool
     points: tuple[Fraction, ...] = ()
-    form: PSD | None = field(default=None, repr=False)
+    form: LDL | None = field(default=None, repr=False)
 
     def check(self, A: ArrayLike) -> bool:
         """Whether it proves the claim for this matrix, computed again."""
@@ -195,7 +195,7 @@ def outside_product(
     return None
 
 
-def contraction(A: ArrayLike) -> PSD | None:
+def contraction(A: ArrayLike) -> LDL | None:
     """A proof that |Ax| <= |x| for all x, as an LDL^T factorisation of I - A^T A; None if not so.
 
     Example:
