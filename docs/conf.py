@@ -32,9 +32,7 @@ nitpick_ignore_regex = [("py:.*", ".*")]  # types of other libraries, and intern
 myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 4
 nb_execution_mode = "force"
-KernelManager.transport_encryption.default_value = (
-    "auto"  # else each kernel warns
-)
+KernelManager.transport_encryption.default_value = "auto"  # else each kernel warns
 nb_execution_timeout = 120
 nb_execution_show_tb = True
 nb_merge_streams = True

@@ -17,7 +17,15 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from constructions.cli import display, exploring, pictures, precision, reporting, stream
+from constructions.cli import (
+    display,
+    exploring,
+    impossibility,
+    pictures,
+    precision,
+    reporting,
+    stream,
+)
 from constructions.cli.options import (
     Alphabet,
     Arithmetic,
@@ -336,8 +344,8 @@ def check_certificate(
 ) -> int:
     """Prove the claim of a certificate again, with a checker that shares no code with verify."""
     with display.progress("checking"):
+        from lrnn_theory.impossibility import check
         from lrnn_theory.lrnn import LRNN
-        from lrnn_theory.verification import check
 
         verdict = check(certificate, LRNN.load(weights) if weights else None)
     facts = display.verdict_facts(verdict)
@@ -346,6 +354,7 @@ def check_certificate(
     return _EXIT[facts["verdict"]]
 
 
+impossibility.register(app)
 precision.register(app)
 pictures.register(app)
 reporting.register(app)
