@@ -32,9 +32,7 @@ nitpick_ignore_regex = [("py:.*", ".*")]  # types of other libraries, and intern
 myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 4
 nb_execution_mode = "force"
-KernelManager.transport_encryption.default_value = (
-    "auto"  # else each kernel warns
-)
+KernelManager.transport_encryption.default_value = "auto"  # else each kernel warns
 nb_execution_timeout = 120
 nb_execution_show_tb = True
 nb_merge_streams = True
@@ -60,7 +58,9 @@ html_extra_path = ["_extra"]
 
 def _escape_bars(_app, _what, _name, _object, _options, lines):
     """In a docstring |Q| is a number of states, and no substitution of reST."""
-    lines[:] = [re.sub(r"(?<![`\\])\|(?=\S)", r"\|", line) for line in lines]
+    for i, line in enumerate(lines):
+        if not line.lstrip().startswith((">>>", "...")):
+            lines[i] = re.sub(r"(?<![`\\])\|(?=\S)", r"\|", line)
 
 
 def setup(app):
