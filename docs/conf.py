@@ -58,7 +58,9 @@ html_extra_path = ["_extra"]
 
 def _escape_bars(_app, _what, _name, _object, _options, lines):
     """In a docstring |Q| is a number of states, and no substitution of reST."""
-    lines[:] = [re.sub(r"(?<![`\\])\|(?=\S)", r"\|", line) for line in lines]
+    for i, line in enumerate(lines):
+        if not line.lstrip().startswith((">>>", "...")):
+            lines[i] = re.sub(r"(?<![`\\])\|(?=\S)", r"\|", line)
 
 
 def setup(app):

@@ -51,6 +51,7 @@ def test_a_true_page_is_built(tmp_path):
     assert done.returncode == 0, done.stderr
     html = (tmp_path / "site" / "docs" / "index.html").read_text(encoding="utf-8")
     assert "Two and two are four." in html
+    assert not re.search(r"(src|<link[^>]*href)=\"?https?:", html)  # no network
 
 
 @pytest.mark.slow
@@ -61,9 +62,10 @@ def test_a_true_page_is_built(tmp_path):
         (PAGE.replace("RESULT", "5"), "AssertionError"),
         (PAGE.replace("RESULT", "4") + "\n[gone](gone.md)\n", "gone.md"),
         (PAGE.replace("RESULT", "4") + "\n$\\frac{1}$\n", "no mathematics"),
+        (PAGE.replace("RESULT", "4") + "\nA formula\n$$x$$\nhere.\n", "no mathematics"),
         (PAGE.replace("RESULT", "4") + "\n{prf:ref}`unknown`\n", "unknown"),
     ],
-    ids=["false step", "broken link", "no mathematics", "unknown theorem"],
+    ids=["false step", "broken link", "no mathematics", "a dollar", "unknown theorem"],
 )
 def test_a_false_page_is_refused(tmp_path, page, complaint):
     done = build(tmp_path, page)

@@ -37,6 +37,13 @@ def _block(self: HTML5Translator, node: nodes.math_block) -> None:
     raise nodes.SkipNode
 
 
+def _find_dollars(_app: Sphinx, doctree: nodes.document, _name: str) -> None:
+    """A dollar that is left in the text was meant for mathematics: `$$` needs lines of its own."""
+    for text in doctree.findall(nodes.Text):
+        if "$" in text and not isinstance(text.parent, nodes.literal | nodes.literal_block):
+            LOGGER.warning("no mathematics: %s", text.astext()[:60], location=text.parent)
+
+
 def _copy_font(app: Sphinx, exception: Exception | None) -> None:
     if exception is None:
         font = files("ziamath.fonts") / "STIXTwoMath-Regular.ttf"
@@ -47,5 +54,6 @@ def _copy_font(app: Sphinx, exception: Exception | None) -> None:
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register the renderer `mathml`."""
     app.add_html_math_renderer("mathml", (_inline, None), (_block, None))
+    app.connect("doctree-resolved", _find_dollars)
     app.connect("build-finished", _copy_font)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
