@@ -7,6 +7,7 @@ from constructions.cyclic import CYCLIC, ROTATION
 from constructions.dense import DENSE
 from constructions.diagonal import COMPLEX_DIAGONAL, SIGNED_DIAGONAL
 from constructions.heads import HEADS
+from constructions.one_factor import ONE_FACTOR
 from constructions.orthogonal import ORTHOGONAL, SIGNED
 from constructions.parity import PARITY
 from constructions.permutation import PERMUTATION
@@ -18,7 +19,7 @@ from lrnn_theory.construction import Construction
 ALL: tuple[Construction, ...] = (
     PARITY, CYCLIC, PERMUTATION, SIGNED, REGISTER, HEADS, SHIFT, OFFSET, BLOCKS, STAR_FREE,
     STAR_FREE_SHIFT, ROTATION, REFLECTIONS, ORTHOGONAL, SIGNED_DIAGONAL, COMPLEX_DIAGONAL,
-    DENSE,
+    ONE_FACTOR, DENSE,
 )  # fmt: skip
 """Every construction."""
 

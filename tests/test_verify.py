@@ -99,6 +99,7 @@ FITTING = {
     "blocks": languages.last_letter_and_parity_of_ab(),
     "heads": languages.mod(6),
     "signed_diagonal": languages.quaternion_group(),
+    "one_factor": languages.tomita(7),
     "dense": languages.flip_flop(),
 }
 
@@ -117,7 +118,9 @@ def test_every_exact_construction_is_proved_in_every_format(
 
 
 def test_no_construction_is_left_out() -> None:
-    assert {*FITTING, "rotation", "reflections", "orthogonal", "complex_diagonal"} == set(CONSTRUCTIONS)
+    assert {*FITTING, "rotation", "reflections", "orthogonal", "complex_diagonal"} == set(
+        CONSTRUCTIONS
+    )
 
 
 @pytest.mark.parametrize(("m", "states"), [(3, 3), (5, 34), (7, 153)])
