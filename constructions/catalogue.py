@@ -6,6 +6,8 @@ from constructions.blocks import BLOCKS
 from constructions.cyclic import CYCLIC, ROTATION
 from constructions.dense import DENSE
 from constructions.diagonal import COMPLEX_DIAGONAL, SIGNED_DIAGONAL
+from constructions.heads import HEADS
+from constructions.one_factor import ONE_FACTOR
 from constructions.orthogonal import ORTHOGONAL, SIGNED
 from constructions.parity import PARITY
 from constructions.permutation import PERMUTATION
@@ -15,8 +17,9 @@ from constructions.star_free import STAR_FREE, STAR_FREE_SHIFT
 from lrnn_theory.construction import Construction
 
 ALL: tuple[Construction, ...] = (
-    PARITY, CYCLIC, PERMUTATION, SIGNED, REGISTER, SHIFT, OFFSET, BLOCKS, STAR_FREE,
-    STAR_FREE_SHIFT, ROTATION, REFLECTIONS, ORTHOGONAL, SIGNED_DIAGONAL, COMPLEX_DIAGONAL, DENSE,
+    PARITY, CYCLIC, PERMUTATION, SIGNED, REGISTER, HEADS, SHIFT, OFFSET, BLOCKS, STAR_FREE,
+    STAR_FREE_SHIFT, ROTATION, REFLECTIONS, ORTHOGONAL, SIGNED_DIAGONAL, COMPLEX_DIAGONAL,
+    ONE_FACTOR, DENSE,
 )  # fmt: skip
 """Every construction."""
 

@@ -123,7 +123,7 @@ class _Choice:
         self.obstacles = {c.key: tuple(c.obstacles(self.core)) for c in ALL}
         competing = [c for c in ALL if self._enters(c) and not self.obstacles[c.key]]
         by_layers = objective == Objective.parse("layers")
-        if by_layers and self.core.n_states > 1 and len(competing) > 1:
+        if by_layers and self.core.n_states > 1 and not self.obstacles[PERMUTATION.key]:
             # A group automaton takes one layer by the other constructions, and a cascade of one
             # layer is a permutation of the states, never a smaller one.
             competing = [c for c in competing if c.key != REGISTER.key]

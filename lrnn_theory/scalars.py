@@ -62,3 +62,22 @@ def _targets(maps: ArrayLike) -> tuple[int, NDArray[np.int64]]:
     if not (stays | (maps == maps[:, :1]).all(axis=1)).all():
         raise ValueError("A coordinate map of numbers must be the identity or constant.")
     return maps.shape[1], np.where(stays & (maps.shape[1] > 1), -1, maps[:, 0])
+
+
+def delay_layer(size: int, initial: int) -> Layer:
+    """The layer of width 2 that keeps the last two of a sequence of numbers below `size`.
+
+    Action s * size + p writes p over the number in row s: A is a projection.  Its coordinate is the
+    pair of numbers, row by row; the previous coordinate is not known.
+    """
+    written = np.arange(size)
+    products = [gh.projection(2, [row]) for row in range(2) for _ in written]
+    b = np.zeros((2, size, 2, 1), np.int64)
+    b[0, :, 0, 0] = b[1, :, 1, 0] = written
+    words = written.reshape(size, 1, 1)
+    readout = np.zeros((2 * size, size * size, 2), np.int32)
+    readout[:, :, 1] = np.arange(size * size)
+    return Layer(
+        stack(products, 2), b.reshape(-1, 2, 1), np.full((2, 1), initial), (words, words), readout,
+        size * size, initial * (size + 1),
+    )  # fmt: skip

@@ -59,7 +59,7 @@ def wire(
             layer, reads = plain(level.maps, cascade.initial[depth]), "shifted"
         elif last and tail is None and core.kind != "mealy":
             layer, reads = plain(level.maps, cascade.initial[depth]), "current"
-            nxt = _by_current(nxt, level.maps[level.action])
+            nxt = by_current(nxt, level.maps[level.action])
         elif permuting:
             layer, reads = plain(level.maps, cascade.initial[depth]), "previous"
         else:
@@ -104,7 +104,7 @@ def _distinct(maps: NDArray[np.int32], action: NDArray[np.int64]) -> tuple[Any, 
     return rows[used], action.ravel()
 
 
-def _by_current(nxt: NDArray[np.int64], maps: NDArray[np.int32]) -> NDArray[np.int64]:
+def by_current(nxt: NDArray[np.int64], maps: NDArray[np.int32]) -> NDArray[np.int64]:
     """Index the last level's outputs by the coordinate after the letter instead of before it.
 
     The letter, the blocks and the coordinate after it fix the state after it, so two previous
