@@ -239,9 +239,8 @@ def test_hostile_input_gets_a_message_and_the_page_goes_on(browser, server, sour
     assert judged(browser)["float32"] == "proved"
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
-@pytest.mark.parametrize("source", ["@mod(7)", "@iso_date", "@tls"])
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True), (320, False)])
+@pytest.mark.parametrize("source", ["@mod(7)", "@tls"])
 def test_explorer_fits(browser, server, source, width, dark):
     look(browser, width, dark)
     browser.get(f"{server}?source={source}")

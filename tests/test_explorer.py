@@ -104,9 +104,9 @@ def test_details(client):
     assert {row["one"]["answer"] for row in found["architectures"]} <= {"yes", "no", "open"}
 
 
-@pytest.mark.parametrize("name", sorted({*languages.BESTIARY} - {"dtls_server", "random_50"}))
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(languages.BESTIARY))
 def test_every_machine(name):
-    """In this process; the two machines left out take seconds."""
     found = questions.machine(f"@{name}", "")
     run = questions.run(f"@{name}", "", "float32", found["word"])
     assert run["answers"] == run["expected"]

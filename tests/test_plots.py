@@ -26,6 +26,7 @@ from lrnn_theory.plots import (
     plot_orbit,
     plot_reflections,
     plot_spectrum,
+    plot_training,
     plot_trajectory,
 )
 from lrnn_theory.plots.automata import letter_runs
@@ -259,6 +260,44 @@ def test_mirrors():
         plot_reflections(orthogonal([[0, -1], [1, 0]]), [1, 2, 3])
 
 
+LOG = """{"task": "parity", "seeds": [0, 1]}
+{"step": 10, "loss": [0.7, 0.5], "accuracy": [0.5, 0.75]}
+
+{"step": 20, "loss": [0.1, NaN], "accuracy": [1, 0.5], "rate": 0.001}
+"""
+
+
+def test_training(tmp_path):
+    path = tmp_path / "log.jsonl"
+    path.write_text(LOG)
+    p = plot_training(path)
+    assert p.title == "Training of parity: 2 seeds, 20 updates"
+    assert p.render() == p.render()
+    path.write_text('{"step": 1, "loss": 0.5, "accuracy": 1}')
+    assert plot_training(path).title == "Training of training: 1 seed, 1 update"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "is empty"),
+        ("{}", "no line with a 'step'"),
+        ('{"step": 1', "Line 1 of log"),
+        ("[1]", "must be one JSON object"),
+        ('{"step": 1, "loss": "x", "accuracy": 1}', "Line 1 of log .* must give 'loss' as numbers"),
+        ('{"step": 1, "loss": []}', "must give 'loss'"),
+        (LOG + '{"step": 30, "loss": [1], "accuracy": [1, 1]}', "different numbers of seeds"),
+    ],
+)
+def test_logs_that_are_none(tmp_path, text, message):
+    path = tmp_path / "log.jsonl"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=message):
+        plot_training(path)
+    ran = command("plot", "training", path, "-o", tmp_path / "a.svg")
+    assert (ran.code, ran.err.count("\n")) == (2, 1)
+
+
 def test_paint_is_called_for_every_rendering():
     calls = []
     one = picture("t", (1, 1), calls.append)
@@ -297,7 +336,8 @@ def test_command(tmp_path, arguments):
 
 def test_command_knows_every_kind():
     assert set(KINDS) == {
-        "automaton", "cascade", "spectrum", "trajectory", "reflections", "orbit", "error", "horizon"
+        "automaton", "cascade", "spectrum", "trajectory", "reflections", "orbit", "error",
+        "horizon", "training",
     }  # fmt: skip
 
 
@@ -339,6 +379,7 @@ PAGE = (Path(__file__).parents[1] / "docs" / "pictures.md").read_text(encoding="
 @pytest.mark.parametrize("line", re.findall(r"    (lrnn plot .*)", PAGE))
 def test_commands_of_the_page(tmp_path, monkeypatch, line):
     monkeypatch.chdir(tmp_path)
+    Path("log.jsonl").write_text(LOG)
     ran = command(*shlex.split(line)[1:])
     assert (ran.code, ran.err) == (0, "")
     assert len(list(tmp_path.glob("*.svg"))) == 1

@@ -85,7 +85,8 @@ def plot(
         str,
         typer.Argument(
             metavar="KIND",
-            help="automaton, cascade, spectrum, trajectory, reflections, orbit, error or horizon.",
+            help="automaton, cascade, spectrum, trajectory, reflections, orbit, error, horizon or "
+            "training.",
             autocompletion=complete_kind,
             show_default=False,
         ),
@@ -94,7 +95,7 @@ def plot(
         str,
         typer.Argument(
             metavar="SOURCE",
-            help="An automaton, as for analyze; or a weight file, where a network is drawn.",
+            help="An automaton, as for analyze; a weight file, where a network is drawn; or a log.",
             autocompletion=complete_source,
             show_default=False,
         ),
@@ -246,6 +247,12 @@ def _horizon(wish: Wish) -> Picture:
     )
 
 
+def _training(wish: Wish) -> Picture:
+    from lrnn_theory.plots import plot_training
+
+    return plot_training(wish.source)
+
+
 KINDS: dict[str, tuple[Callable[[Wish], Picture], str]] = {
     "automaton": (_automaton, ""),
     "cascade": (_cascade, ""),
@@ -255,5 +262,6 @@ KINDS: dict[str, tuple[Callable[[Wish], Picture], str]] = {
     "orbit": (_orbit, "construction arithmetic letter length"),
     "error": (_error, "construction arithmetic letter length"),
     "horizon": (_horizon, "construction arithmetic letter length"),
+    "training": (_training, ""),
 }
 """Every kind of picture: what draws it, and the options that it takes."""

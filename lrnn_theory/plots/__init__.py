@@ -11,6 +11,7 @@ from lrnn_theory.plots.mirrors import plot_reflections
 from lrnn_theory.plots.orbits import plot_orbit
 from lrnn_theory.plots.spectra import plot_spectrum
 from lrnn_theory.plots.style import COLOURS, Picture
+from lrnn_theory.plots.training import plot_training
 from lrnn_theory.plots.trajectories import plot_trajectory
 
 __all__ = [
@@ -23,5 +24,6 @@ __all__ = [
     "plot_orbit",
     "plot_reflections",
     "plot_spectrum",
+    "plot_training",
     "plot_trajectory",
 ]
