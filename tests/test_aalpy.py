@@ -9,7 +9,7 @@ import pytest
 from networks import counter
 
 from constructions import compile_dfa
-from lrnn_theory import extract, languages
+from lrnn_theory import Automaton, extract, languages
 from lrnn_theory.export import aalpy_sul, from_aalpy, learn_with_aalpy
 
 pytestmark = pytest.mark.skipif(
