@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lrnn_theory import dot, interchange
+from lrnn_theory import att, dot, interchange, jff
 from lrnn_theory.congruence import coarsest_congruence, distinguishing_word
 from lrnn_theory.regex import regex_table
 from lrnn_theory.table import Table, array_table, checked, shown
@@ -189,6 +189,24 @@ class Automaton:
     def to_dot(self, path: FilePath | None = None) -> str:
         """The Graphviz text; also written to a file if a path is given."""
         return write_text(dot.to_dot(self.table()), path)
+
+    @classmethod
+    def from_jff(cls, path: FilePath, *, sink: bool = False) -> Automaton:
+        """From a JFLAP file, as described in `jff`; arguments and errors as for `from_dot`."""
+        return cls(*jff.read_jff(path, sink=sink))
+
+    def to_jff(self, path: FilePath | None = None) -> str:
+        """The text of a JFLAP file; also written to a file if a path is given."""
+        return write_text(jff.to_jff(self.table()), path)
+
+    @classmethod
+    def from_att(cls, path: FilePath, *, sink: bool = False) -> Automaton:
+        """From an AT&T text file, as described in `att`; arguments and errors as for `from_dot`."""
+        return cls(*att.read_att(path, sink=sink))
+
+    def to_att(self, path: FilePath | None = None) -> str:
+        """The AT&T text of a DFA or Mealy machine; also written to a file if a path is given."""
+        return write_text(att.to_att(self.table()), path)
 
     @classmethod
     def coerce(cls, value: Any, letters: Iterable[str] | None = None) -> Automaton:

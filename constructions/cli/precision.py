@@ -87,7 +87,10 @@ def extract_automaton(
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", metavar="FILE", help="Write the automaton: a .json or .dot file."
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Write the automaton: a .json, .dot, .jff or .att file.",
         ),
     ] = None,
     budget: Annotated[
@@ -101,17 +104,18 @@ def extract_automaton(
     """Find the minimal automaton that a linear RNN implements in an arithmetic."""
     import json
 
+    from constructions.cli.source import WRITERS, write_automaton
     from lrnn_theory.lrnn import LRNN
 
-    if output and output.suffix not in (".json", ".dot"):
-        raise ValueError(f"Option '--output' must end in .json or .dot, not '{output}'.")
+    if output and output.suffix not in WRITERS:
+        raise ValueError(f"Option '--output' must end in {' or '.join(WRITERS)}, not '{output}'.")
     with display.progress("loading torch"):
         from lrnn_theory.verification import extract
     lrnn = LRNN.load(weights)
     with display.progress(f"closing configurations in {arithmetic}"):
         automaton = extract(lrnn, arithmetic, budget=budget)
     if output:
-        (automaton.to_json if output.suffix == ".json" else automaton.to_dot)(output)
+        write_automaton(automaton, output)
     facts = {"arithmetic": arithmetic, "automaton": display.automaton_facts(automaton)}
     if as_json:
         facts["table"] = json.loads(automaton.to_json())

@@ -12,13 +12,17 @@ from typing import Literal
 from lrnn_theory import languages
 from lrnn_theory.automaton import Automaton
 
-Kind = Literal["dot", "json", "name", "weights", "regex"]
+Kind = Literal["dot", "jff", "att", "json", "name", "weights", "regex"]
 _SUFFIXES: dict[str, Kind] = {
     ".dot": "dot",
     ".gv": "dot",
+    ".jff": "jff",
+    ".att": "att",
     ".json": "json",
     ".safetensors": "weights",
 }
+WRITERS = (".json", ".dot", ".jff", ".att")
+"""Endings of files that `write_automaton` writes."""
 _CALL = re.compile(r"@(\w*)(?:\(([^()]*)\))?")
 
 
@@ -28,10 +32,10 @@ def read_automaton(
     """The automaton that a SOURCE argument stands for.
 
     Args:
-        source: a path that ends in .dot, .gv or .json; `@` and a name of the bestiary, or a
-            function of `languages` with its arguments; anything else is a regular expression.
+        source: a path that ends in .dot, .gv, .jff, .att or .json; `@` and a name of the bestiary,
+            or a function of `languages` with its arguments; anything else is a regular expression.
         alphabet: the letters of a regular expression.
-        sink: whether missing transitions of a DOT file go to a new rejecting state.
+        sink: whether missing transitions of a .dot, .jff or .att file go to a new rejecting state.
 
     Raises:
         ValueError: if it is none of these, or an option does not fit it.
@@ -41,13 +45,17 @@ def read_automaton(
         <Automaton dfa: 3 states, 2 letters>
     """
     kind = source_kind(source)
-    if sink and kind != "dot":
-        raise ValueError(f"Option '--sink' is for a .dot file, not for {source!r}.")
+    if sink and kind not in ("dot", "jff", "att"):
+        raise ValueError(f"Option '--sink' is for a .dot, .jff or .att file, not for {source!r}.")
     if alphabet is not None and kind != "regex":
         raise ValueError(f"Option '--alphabet' is for a regex, not for {source!r}.")
     match kind:
         case "dot":
             return Automaton.from_dot(source, sink=sink)
+        case "jff":
+            return Automaton.from_jff(source, sink=sink)
+        case "att":
+            return Automaton.from_att(source, sink=sink)
         case "json":
             return Automaton.from_json(Path(source))
         case "name":
@@ -58,6 +66,17 @@ def read_automaton(
                 f"not the weight file {source!r}."
             )
     return Automaton.from_regex(source, alphabet)
+
+
+def write_automaton(automaton: Automaton, path: Path) -> None:
+    """Write an automaton in the format of the path's ending, one of `WRITERS`.
+
+    Raises:
+        ValueError: if the format cannot hold the automaton, or the file cannot be written.
+    """
+    suffix = path.suffix
+    writers = {".json": automaton.to_json, ".dot": automaton.to_dot, ".jff": automaton.to_jff}
+    (writers | {".att": automaton.to_att})[suffix](path)
 
 
 def source_kind(source: str) -> Kind:

@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from lrnn_theory.export.exports import Export, export, try_module
     from lrnn_theory.export.fla_module import FlaLRNN, to_fla
     from lrnn_theory.export.modulefile import load_module, save_module
+    from lrnn_theory.export.sul import aalpy_sul, from_aalpy, learn_with_aalpy
     from lrnn_theory.export.torch_module import TorchLRNN, from_torch, to_torch
     from lrnn_theory.export.trial import Agrees, Differs, trial
 
@@ -16,8 +17,11 @@ _HOME = {
     "Export": "exports",
     "FlaLRNN": "fla_module",
     "TorchLRNN": "torch_module",
+    "aalpy_sul": "sul",
     "export": "exports",
+    "from_aalpy": "sul",
     "from_torch": "torch_module",
+    "learn_with_aalpy": "sul",
     "load_module": "modulefile",
     "save_module": "modulefile",
     "to_fla": "fla_module",
@@ -32,8 +36,11 @@ __all__ = [
     "Export",
     "FlaLRNN",
     "TorchLRNN",
+    "aalpy_sul",
     "export",
+    "from_aalpy",
     "from_torch",
+    "learn_with_aalpy",
     "load_module",
     "save_module",
     "to_fla",

@@ -259,7 +259,10 @@ def _sign_queries(words: NDArray[np.float64]) -> NDArray[np.float64]:
         ]
     values = np.array(candidates) @ flat.T  # (candidates, words)
     sizes = np.linalg.norm(candidates, axis=1)[:, None] * np.linalg.norm(flat, axis=1)
-    clear = ((values == 0) | (abs(values) > _MARGIN * sizes)).all(axis=1)
+    # A 0 is seen as one only if the normalised query is not rounded.
+    short = [is_short(q / np.linalg.norm(q)) for q in candidates]
+    clear = (abs(values) > _MARGIN * sizes) | ((values == 0) & np.array(short)[:, None])
+    clear = clear.all(axis=1)
     patterns = np.sign(values[clear])
     usable = np.array(candidates)[clear]
     chosen: list[int] = []

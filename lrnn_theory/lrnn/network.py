@@ -25,7 +25,11 @@ from lrnn_theory.transition import (
 if TYPE_CHECKING:
     import torch
 
+    from lrnn_theory.arithmetic import Arithmetic
+    from lrnn_theory.export.handles import Trace
     from lrnn_theory.export.torch_module import TorchLRNN
+    from lrnn_theory.scanning import ScanState
+    from lrnn_theory.words import Word
 
 
 @dataclass(frozen=True, eq=False)
@@ -213,6 +217,60 @@ class LRNN:
         from lrnn_theory.export.torch_module import to_torch
 
         return to_torch(self, dtype or torch.float32)
+
+    # ---------------------------------------------------------------- handles
+
+    def encode(self, state: int, arithmetic: str | Arithmetic = "float32") -> ScanState:
+        """The hidden state of a state, for `scan(..., initial=...)`.
+
+        Args:
+            state: of the minimal automaton that the LRNN implements, as `extract` numbers them.
+            arithmetic: where.
+
+        Raises:
+            ValueError: if there is no such state.
+        """
+        from lrnn_theory.export import handles
+
+        return handles.encode(self, state, arithmetic)
+
+    def decode(
+        self, hidden: ScanState, arithmetic: str | Arithmetic = "float32"
+    ) -> NDArray[np.int64]:
+        """The states of hidden states, (batch,): those that answer all words alike from there on.
+
+        -1 where there is none, as there may be where no word leads.
+
+        Example:
+            >>> from constructions import compile_dfa
+            >>> lrnn = compile_dfa("(0|10*1)*")
+            >>> lrnn.decode(lrnn.encode(1)).tolist()
+            [1]
+        """
+        from lrnn_theory.export import handles
+
+        return handles.decode(self, hidden, arithmetic)
+
+    def trace(self, word: Word, arithmetic: str | Arithmetic = "exact") -> Trace:
+        """All hidden states and outputs while a word is read.
+
+        Example:
+            >>> from constructions import compile_dfa
+            >>> compile_dfa("(0|10*1)*").trace("101")
+            letter  layer 1  output
+                    1        1
+            1       -1       0
+            0       -1       0
+            1       1        1
+        """
+        from lrnn_theory.export import handles
+
+        return handles.trace(self, word, arithmetic)
+
+    def _repr_html_(self) -> str:
+        from lrnn_theory.export import handles
+
+        return handles.html(self)
 
     # ---------------------------------------------------------------- facts
 
