@@ -230,7 +230,7 @@ def tables(part):
     yield "Random networks in the cast model", rows
     yield "Late changes, for parity of a unary word", list(slow_table())
     line = max(6, 60 // part)
-    yield "One token repeated, H <- H + k (beta (v - k^T H))^T, 64 x 64, period after 5,000 steps", [
+    yield "One token repeated, H <- H + k (beta (v - k^T H))^T, 64 x 64, after 5,000 steps", [
         ["type", "tokens", "1", "2", "longer, or not yet settled"],
         deltanet_row(line, torch.float32), deltanet_row(line, torch.bfloat16),
     ]  # fmt: skip
