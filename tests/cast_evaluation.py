@@ -29,23 +29,33 @@ def members(name):
 
 def cast(x, name):
     """The nearest number, ties to the smaller; beyond the ends, the end."""
+    return cast_ratio(x.numerator, x.denominator, name)
+
+
+def cast_ratio(n, d, name):
+    """The cast of n / d, d > 0, which need not be in lowest terms."""
     if name[0] == "{":
         values = members(name)
-        i = bisect_left(values, x)
-        return min(values[max(i - 1, 0) : i + 1], key=lambda v: (abs(v - x), v))
+        i = bisect_left(values, True, key=lambda v: v.numerator * d >= n * v.denominator)
+        return min(values[max(i - 1, 0) : i + 1], key=lambda v: (abs(v * d - n), v))
     if name in FLOATS:
-        bits, exponent, largest = FLOATS[name]
-        unit, low = Q(2) ** exponent, -largest
-        size = abs(x)
-        while size >= unit * 2**bits:
-            gap = (size / (unit * 2**bits)).numerator.bit_length()
-            gap -= (size / (unit * 2**bits)).denominator.bit_length()
-            unit *= 2 ** max(gap, 1)
+        bits, unit, largest = FLOATS[name]
+        unit = max(unit, abs(n).bit_length() - d.bit_length() - bits)
+        while at_least(abs(n), d, unit + bits):
+            unit += 1
+        low = -largest
     else:
         width, point = map(int, name[5:].split("."))
-        unit = Q(2) ** -point
-        low, largest = -(2 ** (width - 1)) * unit, (2 ** (width - 1) - 1) * unit
-    return min(max(math.ceil(x / unit - Q(1, 2)) * unit, low), largest)
+        unit = -point
+        low, largest = -(Q(2) ** (width - 1 - point)), (2 ** (width - 1) - 1) * Q(2) ** -point
+    n, d = (n << -unit, d) if unit < 0 else (n, d << unit)
+    steps = -((d - 2 * n) // (2 * d))  # ceil(n / d - 1 / 2)
+    return min(max(steps * Q(2) ** unit, low), largest)
+
+
+def at_least(n, d, e):
+    """Whether n / d >= 2^e."""
+    return n >= d << e if e >= 0 else n << -e >= d
 
 
 def times(a, v):
@@ -78,24 +88,37 @@ def states(steps, h0, name):
 
 
 def unary_states(a, b, h0, name, lengths):
-    """The states after so many equal letters, by length."""
-    total, term, power, out = [[Q(0)] * len(h0[0]) for _ in h0], b, h0, {}
+    """The states after so many equal letters, by length; A^i B and A^k H_0 over one denominator."""
+    q, p, r = (math.lcm(*(x.denominator for row in m for x in row)) for m in (a, b, h0))
+    m, term, power = (
+        [[int(x * d) for x in row] for row in v] for v, d in ((a, q), (b, p), (h0, r))
+    )
+    total, out = [[Q(0)] * len(h0[0]) for _ in h0], {}
     for k in range(max(lengths) + 1):
         if k in lengths:
-            out[k] = casts(added(total, casts(power, name)), name)
-        total, term, power = added(total, casts(term, name)), times(a, term), times(a, power)
+            held = [[cast_ratio(x, r, name) for x in row] for row in power]
+            out[k] = casts(added(total, held), name)
+        total = added(total, [[cast_ratio(x, p, name) for x in row] for row in term])
+        term, power = (
+            [[sum(x * v[i][j] for i, x in enumerate(row)) for j in range(len(v[0]))] for row in m]
+            for v in (term, power)
+        )
+        p, r = p * q, r * q
     return out
 
 
 # -------------------------------------------------------------------- intervals
 
 
+TINY = Q(1, 2**2000)
+
+
 def short(low, high, bits):
-    """An interval around another one, of numbers of so many bits."""
+    """An interval around another one, of numbers of so many bits, none but 0 below 2^-2000."""
 
     def cut(x, down):
-        if not x:
-            return x
+        if abs(x) < TINY:
+            return Q(0) if not x or down == (x > 0) else -TINY if down else TINY
         e = x.numerator.bit_length() - x.denominator.bit_length() - bits
         scaled = x / Q(2) ** e
         return (math.floor(scaled) if down else math.ceil(scaled)) * Q(2) ** e
@@ -127,11 +150,14 @@ def hull(x, y):
 
 
 def interval_power(a, k, bits):
+    """A^k, or None if the intervals grow too wide."""
     out = point([[Q(int(i == j)) for j in range(len(a))] for i in range(len(a))])
     for bit in bin(k)[2:]:
         out = product(out, out, bits)
         if bit == "1":
             out = product(point(a), out, bits)
+        if any(high - low > 1 and high - low > abs(low) / 2 for row in out for low, high in row):
+            return None
     return out
 
 
@@ -143,8 +169,9 @@ def certain_casts(v, name):
 
 
 def powers_cast(a, v, k, name):
-    for bits in (200, 800, 3200):
-        found = certain_casts(product(interval_power(a, k, bits), point(v), bits), name)
+    for bits in (200, 800):
+        power = interval_power(a, k, bits)
+        found = certain_casts(product(power, point(v), bits), name) if power else None
         if found is not None:
             return found
     return None

@@ -69,7 +69,7 @@ def eventual_cycle(
 
 
 def eventual_period(
-    steps: Sequence[Step], terms: Terms, form: Format, *, budget: int = 2_000
+    steps: Sequence[Step], terms: Terms, form: Format, *, budget: int = 256
 ) -> tuple[int, int] | Unresolved:
     """From where on the states are periodic, and with which period, whatever they are.
 

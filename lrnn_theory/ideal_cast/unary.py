@@ -310,6 +310,8 @@ def sum_entry(
             total.known += ((start - r + p - 1) // p - bound) * summand.at(r)
     if drift:
         return *_saturate(total, drift, offsets, start, cells, budget), total.evaluations
+    if labels and len(set(offsets)) == 1:
+        return start, (offsets[0],), 0
     while True:
         low, high = ([cells.cast(s + x) for x in offsets] for s in total.bounds)
         if low == high:
