@@ -1,5 +1,6 @@
 """The explorer over HTTP: its answers are the library's, and nobody else can ask."""
 
+import asyncio
 import json
 import signal
 import socket
@@ -21,6 +22,7 @@ from starlette.testclient import TestClient
 
 from constructions import compile_dfa
 from constructions.cli.explorer import questions
+from constructions.cli.explorer.process import MAX_WAITING, StoppedError, Worker
 from constructions.cli.explorer.server import HOST, MAX_QUERY, make_app
 from lrnn_theory import Automaton, horizon, languages, scan
 
@@ -155,6 +157,49 @@ def test_a_question_that_takes_too_long_is_stopped_and_the_next_one_is_answered(
         assert "more than 3 s and was stopped" in response.json()["error"]
         assert client.get("/api/machine", params={"source": "(ab)*"}).status_code == 200
         assert time.perf_counter() - start < 60
+
+
+def test_a_process_that_ends_is_replaced():
+    async def story():
+        worker = Worker(60)
+        arguments = {"source": "(ab)*"}
+        assert "ok" in await worker.ask("machine", arguments)
+        assert worker._process is not None
+        worker._process.kill()
+        with pytest.raises(StoppedError, match="ended"):
+            await worker.ask("machine", arguments)
+        assert "ok" in await worker.ask("machine", arguments)
+        await worker.stop()
+
+    asyncio.run(story())
+
+
+def test_questions_that_wait_are_few():
+    async def story():
+        worker = Worker(60)
+        asked = [worker.ask("machine", {"source": "(ab)*"}) for _ in range(MAX_WAITING + 3)]
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        refused = [x for x in answers if isinstance(x, StoppedError)]
+        assert len(refused) == 3
+        assert "Too many" in str(refused[0])
+        await worker.stop()
+
+    asyncio.run(story())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is bounded on Linux")
+def test_memory_is_bounded():
+    program = (
+        "from constructions.cli.explorer import worker\n"
+        "import numpy as np\n"
+        "worker.MEMORY = 1 << 30\n"
+        "worker._bound_memory()\n"
+        "print(worker.answer({'question': 'machine', 'arguments': {'source': 'a*'}}).keys())\n"
+        "try: np.ones(1 << 28)\n"
+        "except MemoryError: print('bounded')\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    assert ran.stdout.split() == ["dict_keys(['ok'])", "bounded"], ran.stderr
 
 
 def test_only_this_machine_and_this_page_may_ask(client):

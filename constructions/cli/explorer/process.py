@@ -68,7 +68,7 @@ class Worker:
             await self.stop()
             raise
         await self.stop()
-        raise StoppedError("This needs more memory than the explorer may use, and was stopped.")
+        raise StoppedError("The process that computes ended: it may have needed too much memory.")
 
     async def start(self) -> None:
         """Start the process, so that the first question need not wait for it."""

@@ -43,7 +43,6 @@ def main() -> None:
 
     questions.limit_tables()
     # The first answers should not wait for what libraries load when they are first used.
-    questions.details("(aaa)*", "")
     questions.machine("(aaa)*", "")
     questions.verdict("(aaa)*", "", "bfloat16")
     questions.run("(aaa)*", "", "bfloat16", "a")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from importlib import resources
 from typing import Any
@@ -24,6 +25,9 @@ from lrnn_theory.verification import Refuted, Undecided, Verdict
 MAX_PICTURE = 400_000
 """Largest picture, in bytes, that a page holds."""
 ORBIT = 300
+"""How often a letter is repeated in pictures of drift."""
+LEGIBLE = 0.65
+"""How much smaller a wide picture may be shown."""
 _WORD = 12
 
 
@@ -99,7 +103,7 @@ def _pictures(study: Study) -> dict[str, dict[str, str]]:
         if len(svg) > MAX_PICTURE:
             found[name] = {"missing": f"Too large for a page: {len(svg):,} bytes."}
         else:
-            found[name] = {"svg": svg, "title": picture.title}
+            found[name] = {"svg": svg, "title": picture.title, "least": _least(svg)}
 
     draw("automaton", lambda: plot_automaton(core))
     draw("cascade", lambda: plot_cascade(study.automaton))
@@ -116,6 +120,12 @@ def _pictures(study: Study) -> dict[str, dict[str, str]]:
     if study.contrast is not None:
         _draw_contrast(study.contrast, draw)
     return found
+
+
+def _least(svg: str) -> str:
+    """The width in points to which a picture may shrink before it is scrolled instead."""
+    width = re.search(r'width="([\d.]+)pt"', svg)
+    return f"{LEGIBLE * float(width[1]):.0f}" if width else "0"
 
 
 def _draw_contrast(trial: Trial, draw: Callable[[str, Callable[[], Picture]], None]) -> None:

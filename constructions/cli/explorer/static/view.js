@@ -24,6 +24,7 @@ export function picture(place, drawn) {
   }
   const svg = new DOMParser().parseFromString(drawn.svg, "image/svg+xml").documentElement;
   const caption = element("p", { class: "soft" }, drawn.title);
+  place.style.setProperty("--least", `${0.65 * parseFloat(svg.getAttribute("width"))}pt`);
   place.replaceChildren(document.importNode(svg, true), caption);
 }
 
