@@ -7,19 +7,11 @@ from numpy.typing import NDArray
 
 from lrnn_theory.automaton import Automaton
 from lrnn_theory.blocks import block_chain
-from lrnn_theory.cascade import Cascade, decompose, remembered
+from lrnn_theory.cascade import Cascade, remembered
 from lrnn_theory.construction import Bounds, Construction, points_layer, tracking_layer
 from lrnn_theory.lrnn import LRNN, Layer
 from lrnn_theory.scalars import number_layer, number_register_layer
-from lrnn_theory.series import (
-    BUDGET,
-    MAX_CONFIGURATIONS,
-    configurations,
-    level_automaton,
-    refined,
-    separated,
-    turns,
-)
+from lrnn_theory.series import level_automaton, refined, separated_cascade, turns
 from lrnn_theory.tracking import Tracking, track
 from lrnn_theory.transition import Householder
 from lrnn_theory.wiring import wire
@@ -28,25 +20,16 @@ MAX_SIGNED = 24
 """Largest number of coordinates of which signed permutation matrices are looked for."""
 
 
-def _separate(core: Automaton) -> Cascade:
-    cascade = separated(decompose(core, budget=BUDGET))
-    if (many := configurations(cascade)) > MAX_CONFIGURATIONS:
-        raise ValueError(
-            f"its groups above resets have {many} configurations, more than {MAX_CONFIGURATIONS}"
-        )
-    return cascade
-
-
 def _split(core: Automaton) -> Cascade:
     """Levels that reset or permute few points: as few factors as it finds, then as few levels."""
-    cascade = _separated(core)
+    cascade = separated_cascade(core)
     narrow = refined(cascade, block_chain(0))
     most = _wire(narrow).max_factors or 0
     wide = refined(cascade, block_chain(most + 1))
     return wide if _wire(wide).max_factors == most else narrow
 
 
-_separated, _cascade = remembered(_separate), remembered(_split)
+_cascade = remembered(_split)
 
 
 def _wire(cascade: Cascade) -> LRNN:
@@ -71,7 +54,7 @@ def _most(layer: Layer) -> int:
 
 def _obstacles(core: Automaton) -> list[str]:
     try:
-        _separated(core)
+        separated_cascade(core)
     except ValueError as error:
         return [str(error)]
     return []

@@ -12,11 +12,11 @@ import numpy as np
 
 from lrnn_theory.automaton import Automaton
 from lrnn_theory.blocks import block_chain
-from lrnn_theory.cascade import Cascade, decompose, remembered
+from lrnn_theory.cascade import Cascade, remembered
 from lrnn_theory.characters import FiniteGroup, Index
 from lrnn_theory.cyclotomic import cos_turn, sin_turn
 from lrnn_theory.lrnn import Layer
-from lrnn_theory.series import BUDGET, level_automaton, permutes, refined, separated
+from lrnn_theory.series import level_automaton, permutes, refined, separated_cascade
 from lrnn_theory.transition import Householder
 
 
@@ -112,8 +112,7 @@ def polygon_layer(core: Automaton, shape: Polygon, transition: Householder, odd:
 
 
 def _one_factor_cascade(core: Automaton) -> Cascade:
-    cascade = separated(decompose(core, budget=BUDGET))
-    cascade = refined(cascade, block_chain(0))
+    cascade = refined(separated_cascade(core), block_chain(0))
     for level in cascade.levels:
         if permutes(level) and level.size > 2 and polygon(level_automaton(level.maps)) is None:
             raise ValueError(f"a group of {level.size} points is neither cyclic nor dihedral")

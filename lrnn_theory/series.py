@@ -282,3 +282,19 @@ Groups take as few levels as there can be.  All states must be reachable.
 
 abelian_cascade = remembered(partial(_diagonal_cascade, chain=derived_series))
 """Likewise, in abelian groups."""
+
+
+def _separated_cascade(core: Automaton) -> Cascade:
+    cascade = separated(decompose(core, budget=BUDGET))
+    if (many := configurations(cascade)) > MAX_CONFIGURATIONS:
+        raise ValueError(
+            f"its groups above resets have {many} configurations, more than {MAX_CONFIGURATIONS}"
+        )
+    return cascade
+
+
+separated_cascade = remembered(_separated_cascade)
+"""The cascade of an automaton, separated; ValueError if it is too large to be proved right.
+
+All states must be reachable.
+"""

@@ -104,7 +104,7 @@ def _distinct(maps: NDArray[np.int32], action: NDArray[np.int64]) -> tuple[Any, 
     return rows[used], action.ravel()
 
 
-def by_current(nxt: NDArray[np.int64], maps: NDArray[np.int32]) -> NDArray[np.int64]:
+def by_current(nxt: NDArray[Any], maps: NDArray[np.int32]) -> NDArray[Any]:
     """Index the last level's outputs by the coordinate after the letter instead of before it.
 
     The letter, the blocks and the coordinate after it fix the state after it, so two previous
