@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from lrnn_theory.arithmetic import Arithmetic
     from lrnn_theory.automaton import Automaton
     from lrnn_theory.dispatch import scan
+    from lrnn_theory.impossibility import check, refute
     from lrnn_theory.lrnn import LRNN, Layer, Level
     from lrnn_theory.profile import Profile, analyze
     from lrnn_theory.scanning import ScanState
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
         Refuted,
         Undecided,
         census,
-        check,
         extract,
         horizon,
         verify,
@@ -49,9 +49,10 @@ _HOME = {
     "Undecided": "verification",
     "analyze": "profile",
     "census": "verification",
-    "check": "verification",
+    "check": "impossibility",
     "extract": "verification",
     "horizon": "verification",
+    "refute": "impossibility",
     "scan": "dispatch",
     "verify": "verification",
 }
@@ -78,6 +79,7 @@ __all__ = [
     "check",
     "extract",
     "horizon",
+    "refute",
     "scan",
     "verify",
 ]

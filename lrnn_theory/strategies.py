@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from lrnn_theory.arithmetic import Arithmetic
 from lrnn_theory.automaton import Automaton, Kind
-from lrnn_theory.lrnn import Layer
+from lrnn_theory.lrnn import LRNN, Layer, Level, Reads
 from lrnn_theory.transition import Dense, Diagonal, Householder
 
 KINDS: tuple[Kind, ...] = ("dfa", "moore", "mealy")
@@ -155,3 +155,120 @@ def layers(draw: st.DrawFn, max_n: int = 4, max_d: int = 2, *, dense: bool = Tru
     return Layer(
         transition, array(actions, n, d), array(n, d), (array(k, n, d),), readout, actions * k, 0
     )
+
+
+# -------------------------------------------------------------------- by spectral class
+
+SPECTRAL_CLASSES = (
+    "diagonal", "triangular", "psd", "similar", "householder", "signed", "wide", "complex",
+)  # fmt: skip
+NONNEGATIVE_CLASSES = SPECTRAL_CLASSES[:5]
+REAL_CLASSES = SPECTRAL_CLASSES[:6]
+_SMALL = st.sampled_from([Fraction(p, q) for p in range(-3, 4) for q in (1, 2, 5)])
+_NONNEGATIVE = st.sampled_from(
+    [Fraction(0), Fraction(1), *(Fraction(p, 8) for p in range(1, 8)), Fraction(1, 3)]
+)
+
+
+@st.composite
+def spectral_matrices(draw: st.DrawFn, kind: str, n: int) -> np.ndarray:
+    """Rational (n, n) matrices of a spectral class, as object arrays.
+
+    Args:
+        draw: supplied by hypothesis.
+        kind: one of `SPECTRAL_CLASSES`.  Eigenvalues are real and in [0, 1] for "diagonal",
+            "triangular" (any entries above), "psd" (symmetric), "similar" (triangular in another
+            basis) and "householder" (up to two factors in [0, 1]); real for "signed" (as
+            "similar"); anything for "wide" (up to four factors in (-1, 1]) and "complex" (rotations
+            of finite and infinite order in another basis).
+        n: rows.
+    """
+    if kind in ("householder", "wide"):
+        wide = kind == "wide"
+        ranges = [Fraction(p, 8) for p in range(-7 * wide, 9)]
+        out = np.eye(n, dtype=int).astype(object)
+        for _ in range(draw(st.integers(0, 4 if wide else 2))):
+            key = np.array(draw(st.lists(st.integers(-3, 3), min_size=n, max_size=n)), object)
+            size = int(key @ key)
+            beta = (1 - draw(st.sampled_from(ranges))) / size if size else Fraction(0)
+            out = out @ (np.eye(n, dtype=int) - beta * np.outer(key, key))
+        return out
+    if kind == "psd":
+        root = np.array([[draw(_SMALL) for _ in range(n)] for _ in range(n)], object)
+        gram = root.T @ root
+        return gram / max(Fraction(1), 2 * gram.trace())
+    sign = st.sampled_from([1, -1] if kind == "signed" else [1])
+    out = np.zeros((n, n), object)
+    for i in range(n):
+        out[i, i] = draw(_NONNEGATIVE) * draw(sign)
+        if kind != "diagonal":
+            out[i, i + 1 :] = [draw(_SMALL) for _ in range(n - i - 1)]
+    if kind == "complex":
+        turns = ([[0, -1], [1, 0]], [[0, -1], [1, -1]], [[Fraction(3, 5), Fraction(-4, 5)],
+                 [Fraction(4, 5), Fraction(3, 5)]])  # fmt: skip
+        for i in range(0, n - 1, 2):
+            block = np.array(draw(st.sampled_from(turns)), object)
+            out[i : i + 2, i : i + 2] = draw(_NONNEGATIVE) * block
+    if kind in ("similar", "signed", "complex"):
+        for _ in range(draw(st.integers(0, 3)) if n > 1 else 0):
+            i, j = draw(st.permutations(range(n)))[:2]
+            step = draw(st.sampled_from([-2, -1, 1, 2]))
+            out[i] = out[i] + step * out[j]  # E A E^-1 with E = I + step e_i e_j^T
+            out[:, j] = out[:, j] - step * out[:, i]
+    return out
+
+
+@st.composite
+def spectral_networks(
+    draw: st.DrawFn,
+    kinds: Sequence[str] = SPECTRAL_CLASSES,
+    letters: str = "1",
+    max_depth: int = 1,
+    max_n: int = 3,
+    max_d: int = 2,
+) -> LRNN:
+    """Networks of one head whose matrices are all of some spectral classes.
+
+    Readouts and wiring are arbitrary; the output is a function of the last codeword.
+
+    Args:
+        draw: supplied by hypothesis.
+        kinds: some of `SPECTRAL_CLASSES`.
+        letters: names of the letters.
+        max_depth: largest number of layers.
+        max_n: largest number of rows of a layer.
+        max_d: largest number of columns.
+    """
+    contexts, levels = len(letters), []
+    for _ in range(draw(st.integers(1, max_depth))):
+        n, d = draw(st.integers(1, max_n)), draw(st.integers(1, max_d))
+        kind, size = draw(st.sampled_from(list(kinds))), draw(st.integers(2, 3))
+
+        def numbers(*shape: int) -> np.ndarray:
+            out = np.empty(int(np.prod(shape)), object)
+            out[:] = [draw(_SMALL) for _ in out]
+            return out.reshape(shape)
+
+        matrices = np.array([draw(spectral_matrices(kind, n)) for _ in range(contexts)], object)
+        layer = Layer(
+            Dense(matrices),
+            numbers(contexts, n, d),
+            numbers(n, d),
+            (numbers(size, n, d),),
+            np.arange(size)[None, :, None].repeat(contexts, 0).repeat(2, 2),
+            size,
+            0,
+        )
+        below = draw(st.integers(1, 3))
+        cells = draw(
+            st.lists(st.integers(0, below - 1), min_size=contexts * size, max_size=contexts * size)
+        )
+        nxt = np.array(cells).reshape(contexts, size)
+        nxt[0, 0] = below - 1  # all contexts below may be met
+        levels.append(Level(layer, np.arange(contexts), nxt, draw(st.sampled_from(_READS))))
+        contexts = below
+    every = np.arange(len(letters))
+    return LRNN(tuple(letters), every, (tuple(levels),), np.arange(contexts) % 2, 0)
+
+
+_READS: tuple[Reads, ...] = ("current", "current", "previous", "shifted")

@@ -1,4 +1,4 @@
-"""The `lrnn` command: analyze, compile, run, stream, verify, check, horizon, extract, census, demo.
+"""The `lrnn` command: analyze, compile, run, verify, refute, check and others, one function each.
 
 Every command writes text for people or, with --json, one object for machines.  Exit codes: 0 done
 or proved; 1 refuted, or a demo that was not proved; 2 nothing was decided, and one line on
@@ -17,7 +17,7 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from constructions.cli import display, precision, stream
+from constructions.cli import display, impossibility, precision, stream
 from constructions.cli.options import (
     Alphabet,
     Arithmetic,
@@ -325,8 +325,8 @@ def check_certificate(
 ) -> int:
     """Prove the claim of a certificate again, with a checker that shares no code with verify."""
     with display.progress("checking"):
+        from lrnn_theory.impossibility import check
         from lrnn_theory.lrnn import LRNN
-        from lrnn_theory.verification import check
 
         verdict = check(certificate, LRNN.load(weights) if weights else None)
     facts = display.verdict_facts(verdict)
@@ -335,6 +335,7 @@ def check_certificate(
     return _EXIT[facts["verdict"]]
 
 
+impossibility.register(app)
 precision.register(app)
 
 

@@ -124,8 +124,9 @@ def verdict_name(verdict: Verdict) -> str:
 def verdict_facts(verdict: Verdict) -> dict[str, Any]:
     """A verdict as plain data, without its certificate."""
     fields = {k: v for k, v in vars(verdict).items() if k != "certificate" and v is not None}
-    if runs := getattr(fields.get("word"), "runs", None):
-        fields["word"] = {"runs": runs}
+    for name in ("word", "other"):
+        if runs := getattr(fields.get(name), "runs", None):
+            fields[name] = {"runs": runs}
     return {"verdict": verdict_name(verdict), **fields}
 
 

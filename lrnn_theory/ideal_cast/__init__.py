@@ -1,5 +1,6 @@
 """The ideal cast on unary words, decided for all lengths; docs/ideal-cast.md has the proofs."""
 
+from lrnn_theory.ideal_cast.cycle import cycle_values, eventual_cycle, eventual_period
 from lrnn_theory.ideal_cast.unary import (
     EventualCast,
     Unresolved,
@@ -8,4 +9,13 @@ from lrnn_theory.ideal_cast.unary import (
     eventual_power,
 )
 
-__all__ = ["EventualCast", "Unresolved", "cast_value", "eventual_cast", "eventual_power"]
+__all__ = [
+    "EventualCast",
+    "Unresolved",
+    "cast_value",
+    "cycle_values",
+    "eventual_cast",
+    "eventual_cycle",
+    "eventual_period",
+    "eventual_power",
+]

@@ -38,7 +38,9 @@ class Run:
     high: Fraction
     between: arb | None
 
-    def __len__(self) -> int:
+    @property
+    def count(self) -> int:
+        """How many terms it has; `len` would end at 2^63 - 1."""
         return self.last - self.first + 1
 
 
@@ -134,15 +136,15 @@ class CastSum:
     def _take(self, run: Run) -> None:
         self.evaluations += 1
         if run.low == run.high:
-            self.known += len(run) * run.low
+            self.known += run.count * run.low
         else:
             self.unknown.append(run)
 
     @property
     def bounds(self) -> tuple[Fraction, Fraction]:
         """The sum lies between these; they are equal if it is known."""
-        low = sum((len(run) * run.low for run in self.unknown), self.known)
-        high = sum((len(run) * run.high for run in self.unknown), self.known)
+        low = sum((run.count * run.low for run in self.unknown), self.known)
+        high = sum((run.count * run.high for run in self.unknown), self.known)
         return low, high
 
     def refine(self) -> bool:

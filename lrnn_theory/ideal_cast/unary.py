@@ -9,7 +9,7 @@ that is bounded by comparing the terms of the recurrence, not by waiting for the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
@@ -29,6 +29,7 @@ from lrnn_theory.transition import Array, exact_array
 
 MAX_PERIOD = 4096
 """Longest period of an answer."""
+ZERO = Fraction(0)
 SATURATION_BUDGET = 4096
 """Enclosures spent on sharpening the bound of a sum that runs to an end of the format."""
 
@@ -120,8 +121,9 @@ def eventual_power(A: ArrayLike, v: ArrayLike, form: Format) -> EventualCast | U
     a, vector, _ = _arguments(A, v, v)
     try:
         cells = Cells(form)
-        entries = [_power_entry(u, cells) for u in _sequences(a, vector)]
-        return _assemble([(e.preperiod, e.values) for e in entries], vector.shape)
+        columns = vector.reshape(len(a), -1)
+        entries = [power_entry(u, cells) for u in sequences(matrix(a), matrix(columns))]
+        return assemble([(e.preperiod, e.values) for e in entries], vector.shape)
     except UndecidedError as error:
         return Unresolved(str(error))
 
@@ -154,12 +156,13 @@ def eventual_cast(
     a, b, h = _arguments(A, B, h0)
     cells, entries = Cells(form), []
     try:
-        for u, w in zip(_sequences(a, b), _sequences(a, h), strict=True):
-            summand, initial = _power_entry(u, cells), _power_entry(w, cells)
-            preperiod, values, spent = _sum_entry(summand, initial, cells, budget)
+        power, both = matrix(a), (matrix(x.reshape(len(a), -1)) for x in (b, h))
+        for u, w in zip(*(sequences(power, x) for x in both), strict=True):
+            summand, initial = power_entry(u, cells), power_entry(w, cells)
+            preperiod, values, spent = sum_entry([summand], [(initial, 1)], cells, budget)
             entries.append((preperiod, values))
             budget -= spent
-        return _assemble(entries, h.shape)
+        return assemble(entries, h.shape)
     except UndecidedError as error:
         return Unresolved(str(error))
 
@@ -179,22 +182,27 @@ def _arguments(A: ArrayLike, B: ArrayLike, h0: ArrayLike) -> tuple[Array, Array,
     return a, b, h
 
 
-def _rational(x: Any) -> fmpq:
+def rational(x: Any) -> fmpq:
+    """For python-flint; UndecidedError if it is irrational."""
     if isinstance(x, Cyclotomic):
-        raise UndecidedError(f"the weight {x} is irrational; rational weights are decided")
+        if x.rational is None:
+            raise UndecidedError(f"the weight {x} is irrational; rational weights are decided")
+        x = x.rational
     return fmpq(int(x.numerator), int(x.denominator))
 
 
-def _sequences(a: Array, v: Array) -> list[Recurrence]:
-    """The entries of A^k v, in row-major order."""
-    n, flat = len(a), v.reshape(len(v), -1)
-    matrix = fmpq_mat(n, n, [_rational(x) for x in a.flat])
-    power = fmpq_mat(n, flat.shape[1], [_rational(x) for x in flat.flat])
-    annihilator = fmpq_poly(matrix.minpoly())
+def matrix(a: Array) -> fmpq_mat:
+    """For python-flint; UndecidedError if an entry is irrational."""
+    return fmpq_mat(len(a), a.shape[1], [rational(x) for x in a.flat])
+
+
+def sequences(a: fmpq_mat, v: fmpq_mat, after: Sequence[fmpq_mat] = ()) -> list[Recurrence]:
+    """The entries of A^k v, in row-major order, and then of R A^k v for every R of `after`."""
+    annihilator = fmpq_poly(a.minpoly())
     rows = []
     for _ in range(annihilator.degree()):
-        rows.append(power.entries())
-        power = matrix * power
+        rows.append([x for y in (v, *(r * v for r in after)) for x in y.entries()])
+        v = a * v
     return [Recurrence.of_terms(terms, annihilator) for terms in zip(*rows, strict=True)]
 
 
@@ -202,7 +210,7 @@ def _sequences(a: Array, v: Array) -> list[Recurrence]:
 
 
 @dataclass(frozen=True)
-class _Power:
+class Power:
     """cast(u_k), eventually periodic.
 
     Attributes:
@@ -217,10 +225,12 @@ class _Power:
     classes: tuple[tuple[Recurrence, int], ...]
 
     def at(self, k: int) -> Fraction:
+        """cast(u_k) for k >= preperiod, and what would be there before if it were periodic."""
         return self.values[(k - self.preperiod) % len(self.values)]
 
 
-def _power_entry(u: Recurrence, cells: Cells) -> _Power:
+def power_entry(u: Recurrence, cells: Cells) -> Power:
+    """The casts of a sequence; UndecidedError if they have no proved period."""
     p = u.turns()
     if p > MAX_PERIOD:
         raise UndecidedError(f"the eigenvalues have orders up to {p}, more than {MAX_PERIOD}")
@@ -231,7 +241,7 @@ def _power_entry(u: Recurrence, cells: Cells) -> _Power:
         ends.append(end)
     preperiod = max(0, *(p * (bound - 1) + r + 1 for r, (_, bound) in enumerate(classes)))
     values = tuple(ends[(preperiod + r) % p] for r in range(p))
-    return _Power(preperiod, values, tuple(classes))
+    return Power(preperiod, values, tuple(classes))
 
 
 def _settle(u: Recurrence, cells: Cells) -> tuple[int, Fraction]:
@@ -254,32 +264,61 @@ def _settle(u: Recurrence, cells: Cells) -> tuple[int, Fraction]:
 # -------------------------------------------------------------------- one entry of a state
 
 
-def _sum_entry(
-    summand: _Power, initial: _Power, cells: Cells, budget: int
+def sum_entry(
+    summands: Sequence[Power],
+    initials: Sequence[tuple[Power, int]],
+    cells: Cells,
+    budget: int,
+    constant: Fraction = ZERO,
+    *,
+    labels: bool = False,
 ) -> tuple[int, tuple[Fraction, ...], int]:
-    """The preperiod and the values of an entry of H, and the enclosures spent."""
-    p, q = len(summand.values), lcm(len(summand.values), len(initial.values))
+    """The end of an entry of H.
+
+    Args:
+        summands: terms of which one more is added with every step.
+        initials: terms that are there from the start, and how often.
+        cells: the format.
+        budget: most enclosures computed.
+        constant: is added to each.
+        labels: where a sum needs more enclosures, return instead of the values numbers that are
+            equal where the values are: the values less that sum, before the cast.
+
+    Returns:
+        From where on the entry is periodic, its values from there, and the enclosures spent.
+
+    Raises:
+        UndecidedError: if the period or the budget is too large.
+    """
+    terms = [*summands, *(u for u, _ in initials)]
+    q = lcm(*(len(u.values) for u in terms))
     if q > MAX_PERIOD:
         raise UndecidedError(f"the period may be {q}, more than {MAX_PERIOD}")
-    start = max(summand.preperiod, initial.preperiod)
+    start = max((u.preperiod for u in terms), default=0)
     # H_{start+i+mq} = cast(S_start + m drift + offsets[i])
     partial, offsets = Fraction(0), []
     for k in range(start, start + q):
-        offsets.append(partial + initial.at(k))
-        partial += summand.at(k)
+        offsets.append(partial + constant + sum(count * u.at(k) for u, count in initials))
+        partial += sum(u.at(k) for u in summands)
     drift = partial
     total = CastSum(cells)
-    for r, (u, bound) in enumerate(summand.classes):
-        total.add(u, bound)
-        # Of the indices below `start` that are r modulo p, the others are past the bound.
-        total.known += ((start - r + p - 1) // p - bound) * summand.at(r)
+    for summand in summands:
+        p = len(summand.values)
+        for r, (u, bound) in enumerate(summand.classes):
+            total.add(u, bound)
+            # Of the indices below `start` that are r modulo p, the others are past the bound.
+            total.known += ((start - r + p - 1) // p - bound) * summand.at(r)
     if drift:
         return *_saturate(total, drift, offsets, start, cells, budget), total.evaluations
+    if labels and len(set(offsets)) == 1:
+        return start, (offsets[0],), 0
     while True:
         low, high = ([cells.cast(s + x) for x in offsets] for s in total.bounds)
         if low == high:
             return start, tuple(low), total.evaluations
         if total.evaluations >= budget or not total.refine():
+            if labels:
+                return start, tuple(offsets), total.evaluations
             raise UndecidedError(f"the sum of {start} terms needs more than {budget} enclosures")
 
 
@@ -311,9 +350,10 @@ def _saturate(
 # -------------------------------------------------------------------- all entries
 
 
-def _assemble(
+def assemble(
     entries: list[tuple[int, tuple[Fraction, ...]]], shape: tuple[int, ...]
 ) -> EventualCast:
+    """A state from where each entry is periodic from on, and its values."""
     preperiod = max((first for first, _ in entries), default=0)
     reduced = []
     for first, values in entries:

@@ -91,7 +91,11 @@ def _from_template(metadata: dict[str, str], tensors: storage.Tensors) -> LRNN:
             )
         ptr = np.arange(len(keys) + 1) * keys.shape[1]
         transition = Householder(keys.reshape(-1, keys.shape[2]), betas.ravel(), ptr)
-    words, outputs = tensors["codewords"], tensors["outputs"]
+    if "codewords" in tensors or "outputs" in tensors:
+        words, outputs = tensors["codewords"], tensors["outputs"]
+    else:  # no readout: every state reads as output 0
+        like = tensors.get("initial", np.zeros(transition.n, np.int64))
+        words, outputs = np.zeros((1, *like.shape), np.int64), np.zeros(1, np.int64)
     if words.ndim not in (2, 3):
         raise ValueError(f"'codewords' must have shape (codewords, n[, d]), not {words.shape}")
     words = words.reshape(*words.shape[:2], -1)

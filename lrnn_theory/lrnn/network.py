@@ -8,11 +8,18 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from lrnn_theory.lrnn.layer import Level
+from lrnn_theory.lrnn.layer import Layer, Level
 from lrnn_theory.tail import Tail
-from lrnn_theory.transition import Dense, Diagonal, Householder, index_array
+from lrnn_theory.transition import (
+    Dense,
+    Diagonal,
+    Householder,
+    Transition,
+    exact_array,
+    index_array,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,6 +128,40 @@ class LRNN:
                 )
             contexts = int(level.next.max()) + 1
         return contexts
+
+    @classmethod
+    def from_layer(
+        cls,
+        transition: Transition,
+        inputs: ArrayLike,
+        initial: ArrayLike,
+        letters: Sequence[str],
+    ) -> LRNN:
+        """A layer of your own without a readout: it always answers "0".
+
+        It is what `refute` asks for, whose answer holds for every readout.
+
+        Args:
+            transition: a matrix for every letter.
+            inputs: B, (letters, n, d) or (letters, n).
+            initial: H_0, (n, d) or (n,).
+            letters: names of the letters.
+
+        Raises:
+            ValueError: if shapes disagree.
+        """
+        b, h0 = exact_array("inputs", inputs), exact_array("initial", initial)
+        if len(letters) != transition.n_actions:
+            raise ValueError(
+                f"Argument 'letters' must name {transition.n_actions} letters, not {len(letters)}."
+            )
+        b, h0 = (x[..., None] if h0.ndim == 1 else x for x in (b, h0))
+        blank = np.zeros((1, *h0.shape), np.int64)
+        readout = np.zeros((transition.n_actions, 1, 2), np.int32)
+        layer = Layer(transition, b, h0, (blank,), readout, 1, 0)
+        every = np.arange(len(letters))
+        level = Level(layer, every, np.zeros((len(letters), 1), np.int32), "current")
+        return cls(tuple(letters), every, ((level,),), np.zeros(1, np.int32), 0)
 
     # ---------------------------------------------------------------- files
 

@@ -80,7 +80,7 @@ def certify(
     *,
     word: Sequence[str] = (),
     runs: Sequence[Run] | None = None,
-    words: Sequence[Sequence[str]] = (),
+    words: Sequence[Sequence[str] | Sequence[Run]] = (),
     **facts: Any,
 ) -> Certificate:
     """The certificate of a claim.

@@ -14,6 +14,8 @@ from lrnn_theory.verification.certificate import Certificate
 class Runs(Sequence[str]):
     """A long word as repeated letters, such as a^118048119; a sequence that takes little memory.
 
+    Python's `len` ends at 2^63 - 1; `length` does not.
+
     Args:
         runs: pairs (letter, how often).
 
@@ -27,8 +29,16 @@ class Runs(Sequence[str]):
         self.runs = tuple(runs)
         self._ends = list(accumulate(count for _, count in self.runs))
 
-    def __len__(self) -> int:
+    @property
+    def length(self) -> int:
+        """The number of letters."""
         return self._ends[-1] if self._ends else 0
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __bool__(self) -> bool:
+        return self.length > 0
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):

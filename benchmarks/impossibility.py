@@ -1,0 +1,270 @@
+"""Random layers that theorems forbid: refuted, and every refutation confirmed by other code.
+
+    python benchmarks/impossibility.py [--part N] [--write benchmarks/impossibility.md]
+
+10,000 networks of one layer, 2,000 of several, 400 for each modulus, or the N-th part of them.
+
+Layers meet the hypothesis by an exact certificate.  Words are confirmed by tests/cast_evaluation.py
+and tests/cast_networks.py, which share no code with the library: in fractions up to 10^4 letters
+(600 for several layers), in intervals of fractions beyond.
+"""
+
+import argparse
+import platform
+import sys
+import time
+from collections import Counter
+from fractions import Fraction as Q
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from lrnn_theory import LRNN, Automaton, Dense, Layer, Level, check, refute
+from lrnn_theory.impossibility import spectrum
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+same_state = import_module("cast_evaluation").same_state
+views = import_module("cast_networks").views
+
+FORMATS = [
+    "{0,1}", "{-1,0,1}", "{0,1,2,3,4,5,6,7}", "{-5,-1,1,5}", "fixed4.1", "fixed8.4", "fixed8.0",
+    "float8_e4m3", "float8_e5m2", "bfloat16", "float16", "float32",
+]  # fmt: skip
+SMALL = FORMATS[:9]
+REPLAYED = 600
+PARITY, BOTH = Automaton.from_regex("(11)*"), Automaton.from_regex("(0|10*1)*")
+clock = time.perf_counter
+
+
+def fraction(rng):
+    """A small fraction."""
+    return Q(int(rng.integers(-6, 7)), int(rng.choice([1, 2, 3, 5, 8])))
+
+
+def matrix(rng, n, *, signed):
+    """Real eigenvalues in [-1, 1], nonnegative unless `signed`, in one of five ways."""
+    kind = rng.choice(["diagonal", "triangular", "similar", "householder", "psd"])
+    if kind == "householder" and not signed:
+        out = np.eye(n, dtype=int).astype(object)
+        for _ in range(rng.integers(1, 3)):
+            key = rng.integers(-4, 5, n).astype(object)
+            beta = Q(int(rng.integers(0, 17)), 16) / max(int(key @ key), 1)
+            out = out @ (np.eye(n, dtype=int) - beta * np.outer(key, key))
+        return out
+    if kind == "psd" and not signed:
+        root = np.array([[fraction(rng) for _ in range(n)] for _ in range(n)], object)
+        gram = root.T @ root
+        return gram / max(Q(1), gram.trace())
+    out = np.zeros((n, n), object)
+    for i in range(n):
+        out[i, i] = Q(int(rng.integers(0, 33)), 32) * (int(rng.choice([1, -1])) if signed else 1)
+        if kind != "diagonal":
+            out[i, i + 1 :] = [fraction(rng) for _ in range(n - i - 1)]
+    for _ in range(rng.integers(0, 4) if kind == "similar" and n > 1 else 0):
+        i, j = rng.choice(n, 2, replace=False)
+        step = int(rng.choice([-2, -1, 1, 2]))
+        out[i] = out[i] + step * out[j]
+        out[:, j] = out[:, j] - step * out[:, i]
+    return out
+
+
+def network(rng, letters, depth, *, signed, max_n=4):
+    """Random layers, readouts and wiring."""
+    contexts, levels = len(letters), []
+    for _ in range(depth):
+        n, size, below = (int(rng.integers(1, k)) for k in (max_n + 1, 4, 4))
+
+        def numbers(*shape):
+            out = np.empty(int(np.prod(shape)), object)
+            out[:] = [fraction(rng) for _ in out]
+            return out.reshape(shape)
+
+        matrices = [matrix(rng, n, signed=signed) for _ in range(contexts)]
+        layer = Layer(
+            Dense(np.array(matrices, object)),
+            numbers(contexts, n, 1),
+            numbers(n, 1),
+            (numbers(size, n, 1),),
+            np.arange(size)[None, :, None].repeat(contexts, 0).repeat(2, 2),
+            size,
+            0,
+        )
+        nxt = rng.integers(0, below, (contexts, size))
+        nxt[0, 0] = below - 1
+        levels.append(Level(layer, np.arange(contexts), nxt, "current"))
+        contexts = below
+    every = np.arange(len(letters))
+    return LRNN(tuple(letters), every, (tuple(levels),), np.zeros(contexts, int), 0)
+
+
+def runs(word):
+    """A word as pairs (letter, count)."""
+    return getattr(word, "runs", None) or [(a, 1) for a in word]
+
+
+def confirmed(lrnn, found, name):
+    """By what means the words were confirmed; an exception if they are not confused."""
+    words = [runs(found.other), runs(found.word)]
+    lengths = [sum(count for _, count in w) for w in words]
+    assert found.answered != found.expected
+    if max(lengths) <= REPLAYED:
+        one, other = (views(lrnn, w, name, {n})[n] for w, n in zip(words, lengths, strict=True))
+        assert one == other
+        return "letter by letter"
+    if len(lrnn.levels) == 1 and len({a for w in words for a, _ in w}) == 1:
+        layer, a = lrnn.levels[0].layer, lrnn.letters.index(words[0][0][0])
+        arrays = [[[Q(x) for x in row] for row in m.tolist()]
+                  for m in (layer.transition.matrix(a), layer.b[a], layer.h0)]  # fmt: skip
+        alike = same_state(*arrays, name, *lengths)
+        assert alike in (True, None)
+        if alike:
+            return "in fractions" if max(lengths) <= 10_000 else "in intervals"
+    assert check(found.certificate, lrnn).arithmetic == found.arithmetic
+    return "by lrnn check only"
+
+
+def mod(m):
+    """Words of a multiple of m ones."""
+    return Automaton.from_table([[(q + 1) % m for q in range(m)]], accepting=[0], letters="1")
+
+
+def campaign(count, language, letters, depths, formats, *, signed, seed):
+    """Rows of a table: what became of random networks."""
+    rng, ways, longest, spent, worst = np.random.default_rng(seed), Counter(), 0, 0.0, 0.0
+    open_cases, theorems = 0, Counter()
+    for i in range(count):
+        depth = int(rng.integers(depths[0], depths[1] + 1))
+        lrnn = network(rng, letters, depth, signed=signed, max_n=4 if depth == 1 else 2)
+        if not signed:
+            for level in lrnn.levels:
+                for a in range(level.layer.n_actions):
+                    proof = spectrum(level.layer.transition.matrix(a), nonnegative=True)
+                    assert proof.nonnegative
+                    assert hasattr(proof, "points")
+        name = str(formats[i % len(formats)])
+        wanted = language(i) if callable(language) else language
+        start = clock()
+        found = refute(lrnn, wanted, f"{name}:cast", budget=20)
+        seconds = clock() - start
+        spent, worst = spent + seconds, max(worst, seconds)
+        if found is None:
+            open_cases += 1
+            continue
+        theorems[found.statistics["theorem"]] += 1
+        longest = max(longest, found.statistics["length"])
+        ways[confirmed(lrnn, found, name)] += 1
+    return [
+        f"{count:,}", f"{count - open_cases:,}", str(open_cases),
+        ", ".join(f"{k} {v:,}" for k, v in sorted(theorems.items())),
+        ", ".join(f"{v:,} {k}" for k, v in ways.most_common()),
+        f"{float(longest):.3g}", f"{1000 * spent / count:.0f} ms", f"{worst:.2f} s",
+    ]  # fmt: skip
+
+
+def slow_table():
+    """Decays whose last change is late."""
+    yield ["format", "A", "B", "first length", "refuted in", "checked in", "confirmed"]
+    cases = [(Q(10**d - 1, 10**d), b) for d in (3, 5, 6) for b in (0, 1)]
+    for name in ("float8_e4m3", "bfloat16", "float32"):
+        for a, b in cases:
+            lrnn = LRNN.from_layer(Dense(np.array([[[a]]], object)), [[b]], [1], "1")
+            start = clock()
+            found = refute(lrnn, PARITY, f"{name}:cast")
+            middle = clock()
+            check(found.certificate, lrnn)
+            end = clock()
+            first = min(sum(n for _, n in runs(w)) for w in (found.word, found.other))
+            yield [
+                name, f"1 - {1 - a}", str(b), f"{float(first):.9g}" if first > 10**15 else
+                f"{first:,}", f"{middle - start:.3f} s", f"{end - middle:.3f} s",
+                confirmed(lrnn, found, name),
+            ]  # fmt: skip
+
+
+def deltanet_row(count, dtype):
+    """Random tokens of an ordinary DeltaNet step, repeated from H = 0."""
+    ends = Counter()
+    for seed in range(count):
+        g = torch.Generator().manual_seed(seed)
+        k, v = (torch.randn(64, generator=g).to(dtype) for _ in range(2))
+        k = k / k.norm()
+        beta = (torch.rand(1, generator=g) * 0.9 + 0.05).to(dtype)
+        h = torch.zeros(64, 64, dtype=dtype)
+        for _ in range(5000):
+            h = h + torch.outer(k, beta * (v - k @ h))
+        one = h + torch.outer(k, beta * (v - k @ h))
+        two = one + torch.outer(k, beta * (v - k @ one))
+        ends["1" if torch.equal(h, one) else "2" if torch.equal(h, two) else "longer"] += 1
+    return [
+        str(dtype).removeprefix("torch."),
+        str(count),
+        *(str(ends[x]) for x in ("1", "2", "longer")),
+    ]
+
+
+def tables(part):
+    """Titles and rows."""
+    head = [
+        "what",
+        "networks",
+        "refuted",
+        "open",
+        "theorem",
+        "confirmed",
+        "longest word",
+        "mean",
+        "worst",
+    ]
+    rows = [
+        head,
+        ["one layer, nonnegative spectrum, (11)*",
+         *campaign(10_000 // part, PARITY, "1", (1, 1), FORMATS, signed=False, seed=1)],
+        ["2 or 3 layers, nonnegative spectra, parity on {0, 1}*",
+         *campaign(2_000 // part, BOTH, "01", (2, 3), SMALL, signed=False, seed=2)],
+    ]  # fmt: skip
+    for m in (3, 5, 6, 7, 12):
+        line = campaign(400 // part, mod(m), "1", (1, 2), SMALL, signed=True, seed=m)
+        rows.append([f"1 or 2 layers, real spectra, multiples of {m}", *line])
+    yield "Random networks in the cast model", rows
+    yield "Late changes, for parity of a unary word", list(slow_table())
+    line = max(6, 60 // part)
+    yield "One token repeated, H <- H + k (beta (v - k^T H))^T, 64 x 64, period after 5,000 steps", [
+        ["type", "tokens", "1", "2", "longer, or not yet settled"],
+        deltanet_row(line, torch.float32), deltanet_row(line, torch.bfloat16),
+    ]  # fmt: skip
+
+
+def main():
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--part", type=int, default=1)
+    parser.add_argument("--write")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    option = f" --part {arguments.part}" if arguments.part > 1 else ""
+    lines = [
+        "# Refutations",
+        "",
+        f"Made by `python benchmarks/impossibility.py{option} --write benchmarks/impossibility.md` "
+        "on 2 cores, AMD EPYC, one process, shared with other work; "
+        f"Python {platform.python_version()}.",
+        "",
+        "Every layer has an exact certificate that it meets the hypothesis. Confirmed: by the "
+        "definition, in code that shares nothing with the library (tests/cast_evaluation.py, "
+        "tests/cast_networks.py). Open: nothing was found, since a layer below another one takes "
+        "more than 20,000 letters to come to rest.",
+    ]
+    print("\n".join(lines), flush=True)
+    for title, rows in tables(arguments.part):
+        start = len(lines)
+        lines += ["", f"## {title}", "", f"| {' | '.join(rows[0])} |", "|---" * len(rows[0]) + "|"]
+        lines += [f"| {' | '.join(row)} |" for row in rows[1:]]
+        print("\n".join(lines[start:]), flush=True)
+    if arguments.write:
+        Path(arguments.write).write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

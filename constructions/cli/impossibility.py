@@ -1,0 +1,88 @@
+"""Commands about what a linear RNN cannot do: refute."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from constructions.cli import display
+from constructions.cli.options import Arithmetics, Json, Sink, Weights, complete_source, positive
+
+FOUND, NOTHING = 1, 3
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("refute")(refute_weights)
+
+
+def refute_weights(
+    weights: Weights,
+    language: Annotated[
+        str,
+        typer.Option(
+            "--language",
+            metavar="SOURCE",
+            help="A regex; a .dot or .json file; or @NAME, such as @parity or '@mod(5)'.",
+            autocompletion=complete_source,
+            show_default=False,
+        ),
+    ],
+    arithmetic: Arithmetics = None,
+    certificate: Annotated[
+        Path | None,
+        typer.Option(
+            "--certificate", metavar="OUT", help="Write the certificate of the refutation (JSON)."
+        ),
+    ] = None,
+    budget: Annotated[
+        int | None,
+        typer.Option(
+            "--budget",
+            metavar="N",
+            help="Configurations to search where no theorem applies.",
+            parser=positive,
+        ),
+    ] = None,
+    sink: Sink = False,
+    as_json: Json = False,
+) -> int:
+    """Find two words that a linear RNN must confuse, whatever its readout.
+
+    Exit code 1: refuted in some arithmetic; 3: nothing found, which proves nothing.
+    """
+    from constructions.cli.source import read_automaton, source_kind
+    from lrnn_theory import arithmetic as numbers
+    from lrnn_theory.lrnn import LRNN
+
+    names = [str(numbers.Arithmetic.parse(a)) for a in arithmetic or ["float32:cast"]]
+    if certificate and len(names) > 1:
+        raise ValueError(f"Option '--certificate' takes one arithmetic, not {len(names)}.")
+    with display.progress("loading torch"):
+        from lrnn_theory.impossibility import refute
+    lrnn = LRNN.load(weights)
+    letters = lrnn.letters if source_kind(language) == "regex" else None
+    automaton = read_automaton(language, letters, sink=sink)
+    options: dict[str, Any] = {} if budget is None else {"budget": budget}
+    results, lines = [], []
+    for name in names:
+        start = time.perf_counter()
+        with display.progress(f"refuting in {name}"):
+            found = refute(lrnn, automaton, name, **options)
+        seconds = round(time.perf_counter() - start, 4)
+        if found is None:
+            results.append({"verdict": None, "arithmetic": name, "seconds": seconds})
+            lines.append(f"{name}: nothing found, in {seconds:.2f} s")
+            continue
+        theorem = found.statistics["theorem"]
+        facts = {"theorem": theorem, "seconds": seconds}
+        results.append(display.verdict_facts(found) | facts)
+        lines.append(f"{name}: {display.verdict_text(found)} ({theorem}), in {seconds:.2f} s")
+        if certificate:
+            found.certificate.save(certificate)
+            lines.append(f"certificate written to {certificate}")
+    display.put({"refutations": results}, "\n".join(lines), as_json=as_json)
+    return FOUND if any(r["verdict"] for r in results) else NOTHING

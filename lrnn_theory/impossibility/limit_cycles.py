@@ -1,0 +1,335 @@
+"""Where the theorems end: cycles that rounding makes, and reasons why there are none.
+
+A layer repeats one action, H <- q(A H + B), and rounds.  `period_one_reason` looks for a proof that
+its orbits end in fixed points, `limit_cycle` for an orbit that does not.  docs/limit-cycles.md has
+the proofs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from math import isqrt
+from typing import Any
+
+import numpy as np
+from flint import arb, ctx
+
+from lrnn_theory.arithmetic import Arithmetic
+from lrnn_theory.cyclotomic import Cyclotomic
+from lrnn_theory.formats import Fixed, Float, Format
+from lrnn_theory.impossibility.definite import LDL, psd
+from lrnn_theory.impossibility.orbits import Runner, cycle_of, runner
+from lrnn_theory.lrnn import Layer
+from lrnn_theory.scanning.stored import store
+from lrnn_theory.transition import Array, Householder
+from lrnn_theory.verification.census import census
+
+MAX_SECTOR = 4096
+"""Longest period that a sector excludes."""
+CENSUS = 100_000
+"""Most states of a format that are all followed."""
+STEPS = 20_000
+"""Most steps of an orbit that is searched for a cycle."""
+
+
+@dataclass(frozen=True)
+class Triangular:
+    """Every orbit ends in a fixed point: the matrix is triangular with a nonnegative diagonal.
+
+    Attributes:
+        order: an order of the coordinates in which each depends on itself and earlier ones.
+    """
+
+    order: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class PSD:
+    """Every orbit ends in a fixed point: rounded once, and symmetric positive semidefinite.
+
+    Attributes:
+        proof: an LDL^T factorisation of the stored matrix.
+    """
+
+    proof: LDL = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Sector:
+    """No cycle has a period of 2, ..., `up_to`: rounded once, and x* A x lies in a sector.
+
+    It says nothing about longer periods.
+
+    Attributes:
+        up_to: the sector is |arg z| < pi / up_to.
+        proof: an LDL^T factorisation that shows it.
+    """
+
+    up_to: int
+    proof: LDL = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Margin:
+    """Every orbit ends in a fixed point: symmetric, and far enough from singular.
+
+    Attributes:
+        eigenvalue: the eigenvalues are at least this, more than 2 error sqrt(n) / gap.
+        error: what is computed before B is added is within this of the exact sum.
+        gap: different numbers of the format differ by this at least.
+        proof: an LDL^T factorisation of A - eigenvalue I.
+    """
+
+    eigenvalue: Fraction
+    error: Fraction
+    gap: Fraction
+    proof: LDL = field(repr=False)
+
+
+Reason = Triangular | PSD | Sector | Margin
+
+
+def period_one_reason(layer: Layer, arithmetic: str | Arithmetic, action: int = 0) -> Reason | None:
+    """Why a layer that repeats an action and rounds every step comes to rest.
+
+    Args:
+        layer: the layer; what counts are its matrices as the arithmetic stores them.
+        arithmetic: one that rounds, in sequential order.
+        action: the action that is repeated.
+
+    Returns:
+        A reason, for all initial states and all inputs B; None proves nothing.
+
+    Raises:
+        ValueError: if the arithmetic does not round every step, or the action is out of range.
+
+    Example:
+        >>> from lrnn_theory import LRNN, Dense
+        >>> def layer(a):
+        ...     return LRNN.from_layer(Dense(np.array([a])), [[0, 0]], [1, 0], "1").levels[0].layer
+        >>> period_one_reason(layer([[1, 7], [0, 1]]), "float32")
+        Triangular(order=(1, 0))
+        >>> period_one_reason(layer([[3, 1], [1, 3]]), "float32:once")
+        PSD()
+        >>> period_one_reason(layer([[3, 1], [1, 3]]), "float32:each") is None
+        True
+        >>> period_one_reason(layer([[3, 1], [-1, 3]]), "float32:once")
+        Sector(up_to=9)
+    """
+    arithmetic, form = _rounding(layer, arithmetic, action)
+    if form.overflow == "wrap":
+        return None
+    if arithmetic.factored and isinstance(layer.transition, Householder):
+        return None
+    a = stored_matrix(layer, arithmetic, action)
+    order = _triangular_order(a)
+    if order is not None and all(x >= 0 for x in a.diagonal()):
+        return Triangular(order)
+    if arithmetic.semantics == "once":
+        proof = psd(a)
+        return PSD(proof) if proof is not None else _sector(a)
+    return _margin(a, arithmetic, form)
+
+
+@dataclass(frozen=True, eq=False)
+class LimitCycle:
+    """States that follow one another for ever.
+
+    Attributes:
+        arithmetic: where the layer runs.
+        action: the action that is repeated.
+        states: (period, n, d); the last one leads to the first.
+    """
+
+    arithmetic: str
+    action: int
+    states: Array
+
+    @property
+    def period(self) -> int:
+        """Their number."""
+        return len(self.states)
+
+    def check(self, layer: Layer) -> bool:
+        """Whether each state leads to the next, computed again."""
+        run = runner(layer, Arithmetic.parse(self.arithmetic))
+        steps = [run(h, np.array([self.action]))[-1] for h in self.states]
+        return all(
+            np.array_equal(x, y) for x, y in zip(steps, np.roll(self.states, -1, 0), strict=True)
+        )
+
+
+def limit_cycle(
+    layer: Layer,
+    arithmetic: str | Arithmetic,
+    action: int = 0,
+    *,
+    tries: int = 64,
+    seed: int = 0,
+) -> LimitCycle | None:
+    """Search for an orbit that does not come to rest.
+
+    Args:
+        layer: the layer.
+        arithmetic: one that rounds every step, in sequential order.
+        action: the action that is repeated.
+        tries: random initial states, after the layer's own.
+        seed: of the random states.
+
+    Returns:
+        A cycle of more than one finite state; None if there is none (formats with at most `CENSUS`
+        states are followed from all of them) or none was met.
+
+    Raises:
+        ValueError: as for `period_one_reason`.
+
+    Example:
+        >>> from lrnn_theory import LRNN, Dense
+        >>> a = np.array([[[Fraction(3, 4), Fraction(1, 4)], [Fraction(1, 4), Fraction(3, 4)]]])
+        >>> layer = LRNN.from_layer(Dense(a), [[0, 0]], [5, 6], "1").levels[0].layer
+        >>> limit_cycle(layer, "float8_e5m2:each").states[:, :, 0].tolist()
+        [[6.0, 5.0], [5.0, 6.0]]
+    """
+    arithmetic, form = _rounding(layer, arithmetic, action)
+    run = runner(layer, arithmetic)
+    first = run(None, np.zeros(0, np.int64))[0]
+    found = _cycle(run, first, action, arithmetic)
+    if found is not None:
+        return found
+    if _count(form) ** first.size <= CENSUS:
+        cycles = census(layer, action, arithmetic).cycles
+        period = min((p for p in cycles if p > 1), default=0)
+        if not period:
+            return None
+        states = np.array(cycles[period], first.dtype).reshape(-1, *first.shape)
+        return LimitCycle(str(arithmetic), action, states)
+    rng = np.random.default_rng(seed)
+    for _ in range(tries):
+        scale = 2.0 ** rng.integers(-4, 8)
+        start = np.array([form.round(Fraction(x)) for x in rng.normal(0, scale, first.size)])
+        found = _cycle(run, start.astype(first.dtype).reshape(first.shape), action, arithmetic)
+        if found is not None:
+            return found
+    return None
+
+
+def stored_matrix(layer: Layer, arithmetic: Arithmetic, action: int) -> Array:
+    """The matrix of an action as an arithmetic stores it, exactly."""
+    stored, n = store(layer, arithmetic), layer.n
+    out = np.zeros((n, n), object)
+    for i in range(n):
+        for j, x in zip(stored.columns[action, i], stored.values[action, i], strict=True):
+            if j < n:
+                out[i, j] = x if isinstance(x, Cyclotomic) else Fraction(x)
+    return out
+
+
+def _rounding(layer: Layer, arithmetic: str | Arithmetic, action: int) -> tuple[Arithmetic, Format]:
+    arithmetic = Arithmetic.parse(arithmetic)
+    if arithmetic.format is None or arithmetic.semantics == "cast":
+        raise ValueError(f"Argument 'arithmetic' must round every step, not '{arithmetic}'.")
+    if arithmetic.order != "sequential":
+        raise ValueError(f"Argument 'arithmetic' must be sequential, not '{arithmetic}'.")
+    if not 0 <= action < layer.n_actions:
+        raise ValueError(f"Argument 'action' must be in 0..{layer.n_actions - 1}, not {action}.")
+    return arithmetic, arithmetic.format
+
+
+# -------------------------------------------------------------------- reasons
+
+
+def _triangular_order(a: Array) -> tuple[int, ...] | None:
+    """An order in which every coordinate depends on itself and earlier ones only."""
+    rest, order = set(range(len(a))), []
+    while rest:
+        free = [i for i in sorted(rest) if not any(a[i, j] for j in rest if j != i)]
+        if not free:
+            return None
+        order += free
+        rest -= set(free)
+    return tuple(order)
+
+
+def _sector(a: Array) -> Sector | None:
+    """The narrowest sector |arg z| < pi / p that holds x* A x for all complex x.
+
+    It does if tan(phi) (A + A^T) + i (A - A^T) is positive semidefinite for some phi < pi / p;
+    this is decided for a real matrix of twice the size.
+    """
+    even, odd = a + a.T, a - a.T
+
+    def proof(p: int) -> LDL | None:
+        with ctx.workprec(64):
+            slope = Fraction(1 << 20) if p == 2 else _below((arb.pi() / p).tan())
+        return psd(np.block([[slope * even, -odd], [odd, slope * even]]))
+
+    low, high = 1, 2
+    while high <= MAX_SECTOR and proof(high) is not None:
+        low, high = high, 2 * high
+    high = min(high, MAX_SECTOR + 1)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if proof(middle) is not None else (low, middle)
+    found = proof(low) if low > 1 else None
+    return None if found is None else Sector(low, found)
+
+
+def _below(x: arb) -> Fraction:
+    """A fraction less than a number, by little."""
+    mantissa, exponent = x.lower().man_exp()
+    return Fraction(int(mantissa)) * Fraction(2) ** int(exponent) - Fraction(1, 1 << 40)
+
+
+def _margin(a: Array, arithmetic: Arithmetic, form: Format) -> Margin | None:
+    inner = arithmetic.inner
+    if arithmetic.factored or not isinstance(form, (Fixed, Float)) or inner is None:
+        return None
+    if not isinstance(inner, (Fixed, Float)) or any(isinstance(x, Cyclotomic) for x in a.flat):
+        return None
+    largest = max(map(abs, form.ends))
+    error = Fraction(0)
+    for row in a:
+        used = [x for x in row if x]
+        size = 2 * sum(map(abs, used)) * largest  # twice: for what rounding adds to partial sums
+        if size > inner.ends[1]:
+            return None
+        if isinstance(inner, Fixed):
+            here = len(used) * inner.unit / 2  # sums are exact
+        else:
+            here = (2 * len(used) - 1) * (
+                size * Fraction(2) ** -inner.precision + Fraction(2) ** inner.quantum
+            )
+        error = max(error, here)
+    gap = form.unit if isinstance(form, Fixed) else Fraction(2) ** form.quantum
+    least = 2 * error * _root_above(len(a)) / gap + Fraction(1, 1 << 30)
+    proof = psd(a - least * np.eye(len(a), dtype=int))
+    return None if proof is None else Margin(least, error, gap, proof)
+
+
+def _root_above(n: int) -> Fraction:
+    """A fraction that is at least the square root of n."""
+    return Fraction(isqrt(n << 40) + 1, 1 << 20)
+
+
+# -------------------------------------------------------------------- cycles
+
+
+def _count(form: Format) -> int:
+    """How many numbers a format has, if not more than `CENSUS`."""
+    if isinstance(form, Fixed):
+        return min(1 << form.width, CENSUS + 1)
+    if isinstance(form, Float) and form.precision > 4:
+        return CENSUS + 1
+    return len(form.numbers())
+
+
+def _cycle(run: Runner, start: Array, action: int, arithmetic: Arithmetic) -> LimitCycle | None:
+    states = cycle_of(run, start, action, STEPS)
+    if states is None or len(states) == 1 or not _is_finite(states):
+        return None
+    return LimitCycle(str(arithmetic), action, states)
+
+
+def _is_finite(states: Any) -> bool:
+    return bool(np.isfinite(states.astype(float)).all())
