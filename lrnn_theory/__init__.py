@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lrnn_theory.lrnn import LRNN, Layer, Level
     from lrnn_theory.profile import Profile, analyze
     from lrnn_theory.scanning import ScanState
+    from lrnn_theory.theorem import Theorem
     from lrnn_theory.transition import Dense, Diagonal, Householder
     from lrnn_theory.verification import (
         Budget,
@@ -46,6 +47,7 @@ _HOME = {
     "Proved": "verification",
     "Refuted": "verification",
     "ScanState": "scanning",
+    "Theorem": "theorem",
     "Undecided": "verification",
     "analyze": "profile",
     "census": "verification",
@@ -73,6 +75,7 @@ __all__ = [
     "Proved",
     "Refuted",
     "ScanState",
+    "Theorem",
     "Undecided",
     "analyze",
     "census",

@@ -92,7 +92,7 @@ def generator(seed: int, key: str, index: int) -> np.random.Generator:
 
     Example:
         >>> a, b = (generator(0, "norm", 7).integers(10**9) for _ in range(2))
-        >>> a == b, a == generator(0, "norm", 8).integers(10**9)
+        >>> bool(a == b), bool(a == generator(0, "norm", 8).integers(10**9))
         (True, False)
     """
     key_number = zlib.crc32(key.encode())
