@@ -1,4 +1,4 @@
-"""The `lrnn` command: analyze, compile, run, verify, refute, check and others, one function each.
+"""The `lrnn` command: analyze, compile, run, verify, refute, theorems and others.
 
 Every command writes text for people or, with --json, one object for machines.  Exit codes: 0 done
 or proved; 1 refuted, or a demo that was not proved; 2 nothing was decided, and one line on
@@ -17,7 +17,7 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from constructions.cli import display, impossibility, precision, stream
+from constructions.cli import display, impossibility, precision, stream, theorems
 from constructions.cli.options import (
     Alphabet,
     Arithmetic,
@@ -337,6 +337,7 @@ def check_certificate(
 
 impossibility.register(app)
 precision.register(app)
+theorems.register(app)
 
 
 @app.command("demo")
