@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from lrnn_theory.automaton import Automaton
-from lrnn_theory.cascade import decompose, remembered
+from lrnn_theory.cascade import Cascade, decompose, remembered
 from lrnn_theory.construction import Bounds, Construction, core_of, empty_output, group_obstacles
 from lrnn_theory.lrnn import LRNN, Level
 from lrnn_theory.onehot import is_permutation, offset_layer, plain_layer
@@ -51,12 +51,12 @@ def published(automaton: Automaton) -> LRNN:
         action = level.action[[c for c, _ in contexts]]
         levels.append(Level(plain_layer(level.maps, initial), action, np.array(rows), "current"))
         contexts = list(below)
-    states = [cascade.decode(coordinates) for _, coordinates in contexts]
+    output = [_response(core, cascade, coordinates) for _, coordinates in contexts]
     return LRNN(
         letters=core.letters,
         letter_class=np.arange(core.n_letters),
         heads=(tuple(levels),),
-        output=core.response[states],
+        output=np.array(output),
         empty_output=empty_output(core),
         kind=core.kind,
         output_symbols=core.output_symbols,
@@ -73,6 +73,14 @@ def _offset_obstacles(core: Automaton) -> list[str]:
     if max(sizes, default=0) > MAX_OFFSETS:
         return [f"a level of its cascade has {max(sizes)} coordinates, more than {MAX_OFFSETS}"]
     return []
+
+
+def _response(core: Automaton, cascade: Cascade, coordinates: tuple[int, ...]) -> int:
+    """The response of the state that coordinates name; 0 if no word of the cascade leads there."""
+    try:
+        return int(core.response[cascade.decode(coordinates)])
+    except ValueError:
+        return 0
 
 
 def _claims(core: Automaton, width: int) -> Bounds:

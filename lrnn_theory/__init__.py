@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lrnn_theory.lrnn import LRNN, Layer, Level
     from lrnn_theory.profile import Profile, analyze
     from lrnn_theory.scanning import ScanState
+    from lrnn_theory.theorem import Theorem
     from lrnn_theory.tracing import Trace, trace
     from lrnn_theory.transition import Dense, Diagonal, Householder
     from lrnn_theory.verification import (
@@ -48,6 +49,7 @@ _HOME = {
     "Refuted": "verification",
     "ScanState": "scanning",
     "Trace": "tracing",
+    "Theorem": "theorem",
     "Undecided": "verification",
     "analyze": "profile",
     "census": "verification",
@@ -76,6 +78,7 @@ __all__ = [
     "Proved",
     "Refuted",
     "ScanState",
+    "Theorem",
     "Trace",
     "Undecided",
     "analyze",

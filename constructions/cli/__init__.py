@@ -25,6 +25,7 @@ from constructions.cli import (
     precision,
     reporting,
     stream,
+    theorems,
 )
 from constructions.cli.options import (
     Alphabet,
@@ -359,6 +360,7 @@ precision.register(app)
 pictures.register(app)
 reporting.register(app)
 exploring.register(app)
+theorems.register(app)
 
 
 @app.command("demo")
