@@ -25,6 +25,8 @@ from lrnn_theory.textfile import write_atomically
 
 FORMAT = "lrnn-theory"
 VERSION = 1
+MODULE = "lrnn-theory module"
+"""The format of exported modules (`lrnn_theory.export.modulefile`)."""
 MAX_BYTES = 2_000_000_000
 """Largest accepted file."""
 MAX_NUMBERS = 10_000_000
@@ -98,12 +100,21 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], Tensors]:
 
 def is_ours(path: str | os.PathLike[str]) -> bool:
     """Whether a file says that `write` wrote it; True for what is no safetensors file at all."""
+    metadata = _metadata(path)
+    return metadata.get("format") == FORMAT or "letters" not in metadata
+
+
+def format_of(path: str | os.PathLike[str]) -> str | None:
+    """What the metadata of a file name its format; None if nothing does."""
+    return _metadata(path).get("format")
+
+
+def _metadata(path: str | os.PathLike[str]) -> dict[str, str]:
     try:
         with safe_open(path, framework="numpy") as file:
-            metadata = file.metadata() or {}
-            return metadata.get("format") == FORMAT or "letters" not in metadata
+            return file.metadata() or {}
     except (OSError, SafetensorError):
-        return True  # `read` says what is wrong
+        return {}  # `read` says what is wrong
 
 
 def read_foreign(path: str | os.PathLike[str]) -> tuple[dict[str, str], Tensors]:

@@ -19,6 +19,7 @@ import typer
 
 from constructions.cli import (
     display,
+    exchange,
     exploring,
     impossibility,
     pictures,
@@ -78,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         message = f"{place}{error.strerror or error}."
     except MemoryError as error:
         message = f"Out of memory: {error}."
-    except (ValueError, TypeError, RuntimeError) as error:
+    except (ValueError, TypeError, RuntimeError, ImportError) as error:
         message = str(error)
     typer.echo(f"lrnn: {' '.join(message.split())}", err=True)
     return ERROR
@@ -224,12 +225,12 @@ def run_words(
 ) -> int:
     """Run a linear RNN on words."""
     from constructions.cli.device import pick_device
+    from constructions.cli.source import read_weights
     from constructions.cli.words import answer, names, read_words
     from lrnn_theory import arithmetic as numbers
-    from lrnn_theory.lrnn import LRNN
 
     name = str(numbers.Arithmetic.parse(arithmetic))
-    lrnn = LRNN.load(weights)
+    lrnn = read_weights(weights)
     batch = read_words(words, lrnn.letters)
     with display.progress("running", "word") as update:
         answers = answer(lrnn, batch, name, pick_device(device), update)
@@ -285,9 +286,8 @@ def verify_weights(
 ) -> int:
     """Prove or refute that a linear RNN answers like an automaton on every word."""
     from constructions.cli.device import pick_device
-    from constructions.cli.source import read_automaton, source_kind
+    from constructions.cli.source import read_automaton, read_weights, source_kind
     from lrnn_theory import arithmetic as numbers
-    from lrnn_theory.lrnn import LRNN
 
     names = [str(numbers.Arithmetic.parse(a)) for a in arithmetic or ["float32"]]
     if certificate and len(names) > 1:
@@ -296,7 +296,7 @@ def verify_weights(
         raise ValueError("Option '--record' is about the decoder in the file, not '--any-decoder'.")
     with display.progress("loading torch"):
         from lrnn_theory.verification import Undecided, verify, with_claim
-    lrnn = LRNN.load(weights)
+    lrnn = read_weights(weights)
     letters = lrnn.letters if source_kind(source) == "regex" else None
     automaton = read_automaton(source, letters, sink=sink)
     place = pick_device(device)
@@ -361,6 +361,7 @@ pictures.register(app)
 reporting.register(app)
 exploring.register(app)
 theorems.register(app)
+exchange.register(app)
 
 
 @app.command("demo")

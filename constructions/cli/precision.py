@@ -104,14 +104,13 @@ def extract_automaton(
     """Find the minimal automaton that a linear RNN implements in an arithmetic."""
     import json
 
-    from constructions.cli.source import WRITERS, write_automaton
-    from lrnn_theory.lrnn import LRNN
+    from constructions.cli.source import WRITERS, read_weights, write_automaton
 
     if output and output.suffix not in WRITERS:
         raise ValueError(f"Option '--output' must end in {' or '.join(WRITERS)}, not '{output}'.")
     with display.progress("loading torch"):
         from lrnn_theory.verification import extract
-    lrnn = LRNN.load(weights)
+    lrnn = read_weights(weights)
     with display.progress(f"closing configurations in {arithmetic}"):
         automaton = extract(lrnn, arithmetic, budget=budget)
     if output:

@@ -11,6 +11,8 @@ from typing import Literal
 
 from lrnn_theory import languages
 from lrnn_theory.automaton import Automaton
+from lrnn_theory.lrnn import LRNN
+from lrnn_theory.storage import MODULE, format_of
 
 Kind = Literal["dot", "jff", "att", "json", "name", "weights", "regex"]
 _SUFFIXES: dict[str, Kind] = {
@@ -66,6 +68,19 @@ def read_automaton(
                 f"not the weight file {source!r}."
             )
     return Automaton.from_regex(source, alphabet)
+
+
+def read_weights(path: str) -> LRNN:
+    """The LRNN of a weight file, a layer after the template, or an exported module.
+
+    Raises:
+        ValueError: if it is none of these.
+    """
+    if format_of(path) == MODULE:
+        from lrnn_theory.export import from_torch, load_module
+
+        return from_torch(load_module(path))
+    return LRNN.load(path)
 
 
 def write_automaton(automaton: Automaton, path: Path) -> None:

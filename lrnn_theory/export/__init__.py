@@ -4,9 +4,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lrnn_theory.export.exports import Export, export, try_module
+    from lrnn_theory.export.exports import Export, export
     from lrnn_theory.export.fla_module import FlaLRNN, to_fla
+    from lrnn_theory.export.huggingface import from_huggingface, to_huggingface
     from lrnn_theory.export.modulefile import load_module, save_module
+    from lrnn_theory.export.onnx_graph import to_onnx
     from lrnn_theory.export.sul import aalpy_sul, from_aalpy, learn_with_aalpy
     from lrnn_theory.export.torch_module import TorchLRNN, from_torch, to_torch
     from lrnn_theory.export.trial import Agrees, Differs, trial
@@ -20,14 +22,16 @@ _HOME = {
     "aalpy_sul": "sul",
     "export": "exports",
     "from_aalpy": "sul",
+    "from_huggingface": "huggingface",
     "from_torch": "torch_module",
     "learn_with_aalpy": "sul",
     "load_module": "modulefile",
     "save_module": "modulefile",
     "to_fla": "fla_module",
+    "to_huggingface": "huggingface",
+    "to_onnx": "onnx_graph",
     "to_torch": "torch_module",
     "trial": "trial",
-    "try_module": "exports",
 }
 
 __all__ = [
@@ -39,14 +43,16 @@ __all__ = [
     "aalpy_sul",
     "export",
     "from_aalpy",
+    "from_huggingface",
     "from_torch",
     "learn_with_aalpy",
     "load_module",
     "save_module",
     "to_fla",
+    "to_huggingface",
+    "to_onnx",
     "to_torch",
     "trial",
-    "try_module",
 ]
 
 

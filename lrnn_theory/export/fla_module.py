@@ -17,7 +17,8 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import product
 from typing import Any, Literal, get_args
 
@@ -506,22 +507,28 @@ def _vocabulary(wide: Spread) -> tuple[list[SpreadFactor], NDArray[np.int64]]:
 
 
 def _operation(name: str) -> Any:
-    try:
+    with _imported():
         from fla.ops import delta_rule, gated_delta_product, gated_delta_rule
-    except ImportError as error:
-        raise ImportError(_MISSING) from error
     homes = (delta_rule, gated_delta_product, gated_delta_rule)
     return next(getattr(home, name) for home in homes if hasattr(home, name))
 
 
-_MISSING = "Exports to flash-linear-attention need it: pip install 'lrnn-theory[fla]'."
+@contextmanager
+def _imported() -> Iterator[None]:
+    """Its import, without what it says where there is no GPU."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            yield
+        except ImportError as error:
+            raise ImportError(
+                "Exports to flash-linear-attention need it: pip install 'lrnn-theory[fla]'."
+            ) from error
 
 
 def _layer(shape: dict[str, Any], width: int) -> Any:
-    try:
+    with _imported():
         from fla import layers
-    except ImportError as error:
-        raise ImportError(_MISSING) from error
     heads, tall, columns = shape["heads"], _tall(shape), _columns(shape)
     options: dict[str, Any] = {
         "hidden_size": width,

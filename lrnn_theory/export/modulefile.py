@@ -19,10 +19,9 @@ from torch import Tensor
 
 from lrnn_theory.export.fla_module import FlaLRNN
 from lrnn_theory.export.torch_module import TorchLRNN
-from lrnn_theory.storage import MAX_BYTES
+from lrnn_theory.storage import MAX_BYTES, MODULE
 from lrnn_theory.textfile import write_atomically
 
-FORMAT = "lrnn-theory module"
 VERSION = 1
 
 
@@ -31,7 +30,7 @@ def save_module(module: TorchLRNN, path: str | os.PathLike[str]) -> None:
     text = json.dumps(module.structure)
     tensors = {k: v.detach().cpu().contiguous() for k, v in module.state_dict().items()}
     metadata = {
-        "format": FORMAT,
+        "format": MODULE,
         "version": str(VERSION),
         "structure": text,
         "digest": _digest(text, tensors),
@@ -51,7 +50,7 @@ def load_module(path: str | os.PathLike[str]) -> TorchLRNN:
             raise ValueError(f"Module file '{path}' is larger than {MAX_BYTES} bytes.")
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-            if metadata.get("format") != FORMAT:
+            if metadata.get("format") != MODULE:
                 raise ValueError(f"Module file '{path}' was not exported by lrnn-theory.")
             if metadata.get("version") != str(VERSION):
                 raise ValueError(
@@ -93,12 +92,3 @@ def _digest(text: str, tensors: dict[str, Tensor]) -> str:
         total.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         total.update(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
     return total.hexdigest()
-
-
-def is_module(path: str | os.PathLike[str]) -> bool:
-    """Whether a file says that `save_module` wrote it."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            return (file.metadata() or {}).get("format") == FORMAT
-    except (OSError, SafetensorError):
-        return False

@@ -440,7 +440,9 @@ def from_torch(module: TorchLRNN) -> LRNN:
 
 def _level(level: ExportedLevel) -> Level:
     if not isinstance(level, TorchLevel):
-        raise ValueError(f"A level must be a TorchLevel to be read back, not {type(level)}.")
+        raise ValueError(
+            "A module of flash-linear-attention is not read back as an LRNN; try it on words."
+        )
     cell, shape = level.cell, level.shape
 
     def numbers(x: Tensor) -> NDArray[np.float64]:

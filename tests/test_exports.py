@@ -1,0 +1,197 @@
+"""Round trips of every format, and the commands `export` and `diff`."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+
+import pytest
+import torch
+from command_line import lrnn as command
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from constructions import compile_dfa
+from lrnn_theory import Automaton, Proved, Refuted, extract, languages, verify
+from lrnn_theory.export import Agrees, export, from_huggingface, from_torch, load_module, to_fla
+from lrnn_theory.strategies import automata
+
+EXTRA = {"onnx": "onnxruntime", "huggingface": "transformers", "fla": "fla"}
+
+
+def has(target):
+    return target not in EXTRA or importlib.util.find_spec(EXTRA[target]) is not None
+
+
+def needs(target):
+    return pytest.mark.skipif(not has(target), reason=f"needs the extra {target}")
+
+
+def spoilt(automaton):
+    """A machine that differs."""
+    if automaton.kind == "dfa":
+        return Automaton.from_table(
+            automaton.delta,
+            accepting=~automaton.accepting,
+            initial=automaton.initial,
+            letters=automaton.letters,
+        )
+    return Automaton.from_table(
+        automaton.delta,
+        initial=automaton.initial,
+        letters=automaton.letters,
+        outputs=(automaton.outputs + 1) % len(automaton.output_symbols),
+        output_symbols=automaton.output_symbols,
+    )
+
+
+@pytest.mark.parametrize("to", ["torch", pytest.param("huggingface", marks=needs("huggingface"))])
+@settings(max_examples=20)
+@given(automaton=automata(max_states=5))
+def test_a_module_comes_back_with_the_same_verdicts(tmp_path_factory, automaton, to):
+    path = tmp_path_factory.mktemp("export") / "x"
+    lrnn = compile_dfa(automaton)
+    made = export(lrnn, path, to, automaton=automaton, words=20, length=20)
+    assert isinstance(made.verdict, Agrees)
+    module = load_module(path) if to == "torch" else from_huggingface(path).network
+    back = from_torch(module)
+    assert isinstance(verify(back, automaton, "bfloat16"), Proved)
+    verdicts = [verify(x, spoilt(automaton), "bfloat16") for x in (lrnn, back)]
+    assert all(isinstance(v, Refuted) for v in verdicts)
+    assert verdicts[0].word == verdicts[1].word
+
+
+@given(automata(max_states=5), st.sampled_from(["dot", "jff", "att", "json"]))
+def test_an_automaton_comes_back_with_the_same_verdict(tmp_path_factory, automaton, to):
+    if to == "att" and automaton.kind == "moore":
+        return
+    path = tmp_path_factory.mktemp("export") / f"x.{to}"
+    lrnn = compile_dfa(automaton)
+    getattr(extract(lrnn, "exact"), f"to_{to}")(path)
+    back = getattr(Automaton, f"from_{to}")(path)
+    assert isinstance(verify(lrnn, back, "bfloat16"), Proved)
+    assert isinstance(verify(lrnn, spoilt(automaton), "bfloat16"), Refuted)
+
+
+@needs("onnx")
+@given(automata(max_states=5))
+def test_an_onnx_model_is_tried(automaton):
+    lrnn = compile_dfa(automaton)
+    good = export(lrnn, to="onnx", automaton=automaton, words=8, length=20)
+    bad = export(lrnn, to="onnx", automaton=spoilt(automaton), words=8, length=20)
+    assert isinstance(good.verdict, Agrees)
+    assert not isinstance(bad.verdict, Agrees)
+
+
+@needs("fla")
+@given(automata(max_states=4), st.sampled_from(["chunk_delta_rule", "GatedDeltaProduct"]))
+def test_a_module_of_flash_linear_attention_comes_back(tmp_path_factory, automaton, target):
+    path = tmp_path_factory.mktemp("export") / "x"
+    options = {"target": target, "mode": "chunk", "dtype": torch.bfloat16}
+    made = export(compile_dfa(automaton), path, "fla", verify=False, **options)
+    back = load_module(path)
+    assert back.target == made.made.target
+    assert back.is_exact
+    tensors = back.state_dict()
+    for name, tensor in made.made.state_dict().items():
+        assert torch.equal(tensors[name], tensor), name
+
+
+def test_a_clock_of_sixty_hours_differs_in_bfloat16():
+    clock = Automaton.from_table([[(q + 1) % 60 for q in range(60)]], outputs=range(60))
+    lrnn = compile_dfa(clock, "rotation")
+    verdict = export(lrnn, automaton=clock, dtype=torch.bfloat16, words=8).verdict
+    assert type(verdict).__name__ == "Differs"
+    assert set(verdict.word) == {"a"}
+    assert verdict.answered != verdict.expected
+
+
+def test_misuse_is_one_line(monkeypatch):
+    even = compile_dfa("(0|10*1)*")
+    with pytest.raises(ValueError, match="'to' must be one of"):
+        export(even, to="bert")
+    with pytest.raises(ValueError, match="Cannot compare a dfa network with a mealy"):
+        export(even, automaton=Automaton.from_table([[0], [0]], letters="01", outputs=[[0], [0]]))
+    if has("fla") and not torch.cuda.is_available():
+        monkeypatch.delenv("TRITON_INTERPRET", raising=False)
+        with pytest.raises(ValueError, match="needs a CUDA device"):
+            export(even, to="fla")
+        with pytest.raises(ValueError, match="not read back"):
+            from_torch(to_fla(even))
+
+
+# -------------------------------------------------------------------- commands
+
+
+@pytest.fixture
+def even(tmp_path):
+    path = tmp_path / "even.safetensors"
+    compile_dfa("(0|10*1)*").save(path)
+    return str(path)
+
+
+@pytest.mark.parametrize("to", ["torch", "onnx", "huggingface", "dot", "jff", "att", "json"])
+def test_export_writes_and_tries(even, tmp_path, to):
+    if not has(to):
+        pytest.skip(f"needs the extra {to}")
+    path = str(tmp_path / (f"x.{to}" if to != "torch" else "x.safetensors"))
+    ran = command("export", even, "-o", path, "--to", to, "--words", "8", "--length", "9", "--json")
+    assert ran.code == 0, ran.err
+    facts = json.loads(ran.out)
+    assert facts["to"] == to
+    if to in ("torch", "onnx", "huggingface"):
+        assert facts["trial"]["verdict"] == "agrees"
+        assert facts["trial"]["words"] == 8
+    else:
+        assert command("verify", even, path).code == 0
+    if to == "torch":
+        assert command("verify", path, "(0|10*1)*", "-a", "bfloat16").code == 0
+        assert command("verify", path, "1*", "-a", "bfloat16").code == 1
+        assert command("diff", path, even).code == 0
+
+
+def test_export_differs_with_code_one(tmp_path):
+    path, out = str(tmp_path / "clock.safetensors"), str(tmp_path / "x")
+    clock = Automaton.from_table([[(q + 1) % 60 for q in range(60)]], outputs=range(60))
+    compile_dfa(clock, "rotation").save(path)
+    ran = command("export", path, "-o", out, "--dtype", "bfloat16")
+    assert ran.code == 1
+    assert "differs after the word" in ran.out
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--to", "bert"), "'--to' must be one of"),
+        (("--target", "DeltaNet"), "'--target' is for '--to fla'"),
+        (("--to", "dot", "--dtype", "float32"), "'--dtype' is for modules"),
+        (("--dtype", "int8"), "'--dtype' must be one of"),
+        (("--words", "0"), "positive"),
+    ],
+)
+def test_misuse_of_export(even, tmp_path, options, message):
+    ran = command("export", even, "-o", str(tmp_path / "x"), *options)
+    assert ran.code == 2
+    assert message in ran.err
+
+
+def test_diff_finds_a_shortest_word(even, tmp_path):
+    ran = command("diff", even, "(00|1)*")
+    assert (ran.code, ran.out) == (
+        1, f"the word '0': accepted in {even}, rejected in (00|1)*\n",
+    )  # fmt: skip
+    assert json.loads(command("diff", "a*", "(aa)*", "--json").out) == {
+        "equal": False, "word": ["a"], "answers": ["accepted", "rejected"],
+    }  # fmt: skip
+    assert command("diff", "a|b", "b|a").out == "no word: they answer alike\n"
+    machine = tmp_path / "m.dot"
+    languages.protocol("tls").to_dot(machine)
+    assert command("diff", "@tls", str(machine)).code == 0
+    assert command("diff", "@tls", "@tcp").code == 2
+
+
+def test_diff_in_an_arithmetic(tmp_path):
+    path = str(tmp_path / "clock.safetensors")
+    compile_dfa(languages.mod(60), "rotation").save(path)
+    assert command("diff", path, "@mod(60)", "-a", "float32").code == 0
+    assert command("diff", path, "@mod(60)", "-a", "float8_e4m3").code == 1
