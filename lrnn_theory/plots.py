@@ -12,6 +12,7 @@ import numpy as np
 from lrnn_theory.textfile import write_atomically
 
 if TYPE_CHECKING:
+    from lrnn_theory.learning.curves import Curve
     from lrnn_theory.verification.horizon import Horizon
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -31,9 +32,7 @@ def plot_horizons(horizons: Sequence[Horizon], path: str | os.PathLike[str]) -> 
     """
     if not horizons:
         raise ValueError("Argument 'horizons' must not be empty.")
-    suffix = Path(path).suffix[1:]
-    if suffix not in ("svg", "pdf", "png"):
-        raise ValueError(f"Argument 'path' must end in .svg, .pdf or .png, not '{path}'.")
+    suffix = _suffix(path)
     figure, axes = _figure()
     lengths = [n for h in horizons for n in (*h.covered, *(x for x in h.first if x))]
     right_end = 2 * max(2, *lengths)
@@ -51,6 +50,41 @@ def plot_horizons(horizons: Sequence[Horizon], path: str | os.PathLike[str]) -> 
     axes.set(ylabel="share of words right so far", title=kind[horizons[0].words])
     axes.legend(frameon=False, fontsize=8)
     _save(figure, path, suffix)
+
+
+def plot_curves(curves: Sequence[Curve], path: str | os.PathLike[str]) -> None:
+    """Draw scaled accuracy against length: the best seed of every model, and faintly the others.
+
+    Args:
+        curves: one for every model, of one task.
+        path: an .svg, .pdf or .png file.
+
+    Raises:
+        ValueError: if there is nothing to draw, or the suffix is another.
+    """
+    if not curves:
+        raise ValueError("Argument 'curves' must not be empty.")
+    suffix = _suffix(path)
+    figure, axes = _figure()
+    for i, curve in enumerate(curves):
+        colour, style = COLOURS[i % len(COLOURS)], _DASHES[i // len(COLOURS) % len(_DASHES)]
+        for j, row in enumerate(curve.accuracy):
+            if j != curve.best:
+                axes.plot(curve.lengths, row, style, color=colour, alpha=0.25, linewidth=0.8)
+        best = curve.accuracy[curve.best]
+        axes.plot(curve.lengths, best, style, color=colour, label=curve.model, linewidth=1.6)
+    axes.axvline(curves[0].train[1], color="grey", linewidth=0.8, linestyle=":")
+    axes.set(ylim=(-0.1, 1.05), xlabel="length of the word", ylabel="scaled accuracy")
+    axes.set(title=f"{curves[0].task}: trained up to length {curves[0].train[1]}")
+    axes.legend(frameon=False, fontsize=8)
+    _save(figure, path, suffix)
+
+
+def _suffix(path: str | os.PathLike[str]) -> str:
+    suffix = Path(path).suffix[1:]
+    if suffix not in ("svg", "pdf", "png"):
+        raise ValueError(f"Argument 'path' must end in .svg, .pdf or .png, not '{path}'.")
+    return suffix
 
 
 def _figure() -> tuple[Any, Any]:
