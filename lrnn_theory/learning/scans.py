@@ -40,6 +40,7 @@ def linear_scan(a: Tensor, b: Tensor, chunk: int = 64) -> Tensor:
         >>> linear_scan(torch.tensor([[-1.0, -1.0, 0.5]]), torch.tensor([[1.0, 0.0, 0.0]]))
         tensor([[ 1.0000, -1.0000, -0.5000]])
     """
+    a, b = wide(a), wide(b)
     return cast("Tensor", _LinearScan.apply(a.expand_as(b), b, chunk))
 
 
@@ -66,6 +67,13 @@ def delta_scan(
     Returns:
         (batch, time, heads, d).
     """
+    with torch.autocast(q.device.type, enabled=False):
+        return _delta_scan(wide(q), wide(k), wide(v), beta, gate, chunk)
+
+
+def _delta_scan(
+    q: Tensor, k: Tensor, v: Tensor, beta: Tensor | None, gate: Tensor | None, chunk: int
+) -> Tensor:
     time = q.shape[1]
     size = min(chunk, time)
     q, k, v = (_chunks(x, size) for x in (q, k, v))
@@ -99,6 +107,11 @@ def delta_scan(
         state = update
         outputs.append(out)
     return torch.stack(outputs, 2).flatten(2, 3)[:, :, :time].transpose(1, 2)
+
+
+def wide(x: Tensor) -> Tensor:
+    """In float32 at least: what decides eigenvalues is not computed in half precision."""
+    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
 
 
 def segment_products(gate: Tensor) -> Tensor:

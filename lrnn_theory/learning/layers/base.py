@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from lrnn_theory.learning.scans import wide
+
 Range = Literal["[0,1]", "[-1,1]"]
 """The range of the eigenvalues of a transition matrix: classic, or signed."""
 
@@ -159,6 +161,12 @@ class RMSNorm(nn.Module):
         return self.weight * x * torch.rsqrt(x.square().mean(-1, keepdim=True) + self.eps)
 
 
+def rates(w: Tensor) -> Tensor:
+    """exp(w), but finite: a decay of rate infinity and a step of 0 would have no product."""
+    w = wide(w)
+    return w.exp().clamp_max(torch.finfo(w.dtype).max)
+
+
 def unit(x: Tensor) -> Tensor:
     """Vectors scaled to length 1, rounded so that no length exceeds 1.
 
@@ -169,7 +177,7 @@ def unit(x: Tensor) -> Tensor:
     Args:
         x: (..., n); computed in float32 at least.
     """
-    x = x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
+    x = wide(x)
     largest = x.abs().amax(-1, keepdim=True).clamp_min(torch.finfo(x.dtype).tiny)
     x = x / largest  # no square overflows or vanishes
     shrink = 1 - (x.shape[-1] + 6) * torch.finfo(x.dtype).eps / 2

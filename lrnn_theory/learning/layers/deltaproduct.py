@@ -13,7 +13,7 @@ from lrnn_theory.learning.layers.base import (
     ShortConvolution,
     unit,
 )
-from lrnn_theory.learning.scans import delta_scan
+from lrnn_theory.learning.scans import delta_scan, wide
 
 
 class DeltaProduct(RecurrentLayer):
@@ -53,7 +53,7 @@ class DeltaProduct(RecurrentLayer):
         size = self.factors * self.width
         q, k, v = self.conv(self.project(x)).split([self.width, size, size], -1)
         k, v = (y.unflatten(-1, (self.factors, self.heads, -1)) for y in (k, v))
-        beta = torch.sigmoid(self.beta(x).unflatten(-1, (self.factors, self.heads)))
+        beta = torch.sigmoid(wide(self.beta(x))).unflatten(-1, (self.factors, self.heads))
         beta = 2 * beta if self.signed else beta
         return {"q": unit(self.split(q)), "k": unit(k), "v": v, "β": beta}
 

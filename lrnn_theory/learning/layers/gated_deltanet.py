@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lrnn_theory.learning.layers.base import Features, Range
+from lrnn_theory.learning.layers.base import Features, Range, rates
 from lrnn_theory.learning.layers.deltaproduct import DeltaProduct
+from lrnn_theory.learning.scans import wide
 
 
 class GatedDeltaNet(DeltaProduct):
@@ -40,7 +41,7 @@ class GatedDeltaNet(DeltaProduct):
 
     def features(self, x: Tensor) -> Features:
         """Those of DeltaProduct; α: (batch, time, heads); g: the output gate."""
-        alpha = torch.exp(-functional.softplus(self.step(x)) * self.w.exp())
+        alpha = torch.exp(-functional.softplus(wide(self.step(x))) * rates(self.w))
         return super().features(x) | {"α": alpha, "g": self.output_gate(x)}
 
     def gate(self, x: Features) -> Tensor:

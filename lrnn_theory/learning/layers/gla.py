@@ -13,7 +13,7 @@ from lrnn_theory.learning.layers.base import (
     RMSNorm,
     ShortConvolution,
 )
-from lrnn_theory.learning.scans import linear_scan
+from lrnn_theory.learning.scans import linear_scan, wide
 
 
 class GLA(RecurrentLayer):
@@ -48,7 +48,7 @@ class GLA(RecurrentLayer):
     def features(self, x: Tensor) -> Features:
         """q, k, v, α: (batch, time, heads, width / heads); g: the output gate."""
         q, k, v = (self.split(y) for y in self.conv(self.project(x)).chunk(3, -1))
-        alpha = torch.exp(-functional.softplus(-self.decay(x)) / self.temperature)
+        alpha = torch.exp(-functional.softplus(-wide(self.decay(x))) / self.temperature)
         alpha = self.in_range(self.split(alpha))
         return {"q": q * self.n**-0.5, "k": k, "v": v, "α": alpha, "g": self.gate(x)}
 

@@ -8,8 +8,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lrnn_theory.learning.layers.base import Features, Range, RecurrentLayer, ShortConvolution
-from lrnn_theory.learning.scans import linear_scan
+from lrnn_theory.learning.layers.base import (
+    Features,
+    Range,
+    RecurrentLayer,
+    ShortConvolution,
+    rates,
+)
+from lrnn_theory.learning.scans import linear_scan, wide
 
 
 class Mamba(RecurrentLayer):
@@ -55,11 +61,11 @@ class Mamba(RecurrentLayer):
         u, z = self.project(x).chunk(2, -1)
         u = self.conv(u)
         low, b, c = self.select(u).split([self.rank, self.n, self.n], -1)
-        return {"u": u, "Δ": functional.softplus(self.step(low)), "B": b, "C": c, "z": z}
+        return {"u": u, "Δ": functional.softplus(wide(self.step(low))), "B": b, "C": c, "z": z}
 
     def diagonal(self, x: Features) -> Tensor:
         """The diagonals of A, (..., channels, n)."""
-        return self.in_range(torch.exp(-x["Δ"][..., None] * self.w.exp()))
+        return self.in_range(torch.exp(-x["Δ"][..., None] * rates(self.w)))
 
     def transition(self, x: Features) -> Tensor:
         """A(x)."""

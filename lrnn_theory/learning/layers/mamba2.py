@@ -14,8 +14,9 @@ from lrnn_theory.learning.layers.base import (
     RecurrentLayer,
     RMSNorm,
     ShortConvolution,
+    rates,
 )
-from lrnn_theory.learning.scans import delta_scan
+from lrnn_theory.learning.scans import delta_scan, wide
 
 
 class Mamba2(RecurrentLayer):
@@ -56,12 +57,12 @@ class Mamba2(RecurrentLayer):
         inner = self.heads * self.d
         z, mixed, step = self.project(x).split([inner, inner + 2 * self.n, self.heads], -1)
         u, b, c = self.conv(mixed).split([inner, self.n, self.n], -1)
-        step = functional.softplus(step + self.step_bias)
+        step = functional.softplus(wide(step + self.step_bias))
         return {"u": self.split(u), "Δ": step, "B": b, "C": c, "z": z}
 
     def gate(self, x: Features) -> Tensor:
         """The scalar of A, (..., heads)."""
-        return self.in_range(torch.exp(-x["Δ"] * self.w.exp()))
+        return self.in_range(torch.exp(-x["Δ"] * rates(self.w)))
 
     def transition(self, x: Features) -> Tensor:
         """A(x)."""

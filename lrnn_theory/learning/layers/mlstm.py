@@ -13,7 +13,7 @@ from lrnn_theory.learning.layers.base import (
     RMSNorm,
     ShortConvolution,
 )
-from lrnn_theory.learning.scans import delta_scan
+from lrnn_theory.learning.scans import delta_scan, wide
 
 CAP = 15.0
 """Bound on the input gate's exponent, as in xLSTM 7B: exp(15) needs no other stabiliser."""
@@ -55,7 +55,7 @@ class MLSTM(RecurrentLayer):
         mixed, v = self.project(x).split([2 * self.width, self.width], -1)
         q, k = (self.split(y) for y in self.conv(mixed).chunk(2, -1))
         v = functional.pad(self.split(v), (0, 1), value=1.0)
-        i, f = self.gates(x).chunk(2, -1)
+        i, f = wide(self.gates(x)).chunk(2, -1)
         i, f = torch.exp(CAP * torch.tanh(i / CAP)), self.in_range(torch.sigmoid(f))
         return {"q": q, "k": k * self.n**-0.5, "v": v, "i": i, "f": f, "g": self.gate(x)}
 

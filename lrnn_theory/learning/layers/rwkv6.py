@@ -6,8 +6,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lrnn_theory.learning.layers.base import Features, Range, RecurrentLayer, RMSNorm, TokenShift
-from lrnn_theory.learning.scans import linear_scan
+from lrnn_theory.learning.layers.base import (
+    Features,
+    Range,
+    RecurrentLayer,
+    RMSNorm,
+    TokenShift,
+)
+from lrnn_theory.learning.scans import linear_scan, wide
 
 
 class RWKV6(RecurrentLayer):
@@ -47,7 +53,7 @@ class RWKV6(RecurrentLayer):
         """r, k, v, w: (batch, time, heads, width / heads); g: the output gate."""
         *mixed, for_decay = (shift(x) for shift in self.shifts)
         r, k, v, g = (each(y) for each, y in zip(self.maps, mixed, strict=True))
-        w = self.in_range(torch.exp(-torch.exp(self.decay(for_decay))))
+        w = self.in_range(torch.exp(-torch.exp(wide(self.decay(for_decay)))))
         return {
             "r": self.split(r),
             "k": self.split(k),

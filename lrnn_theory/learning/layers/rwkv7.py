@@ -15,6 +15,7 @@ from lrnn_theory.learning.layers.base import (
     TokenShift,
     unit,
 )
+from lrnn_theory.learning.scans import wide
 
 
 class RWKV7(RecurrentLayer):
@@ -58,8 +59,8 @@ class RWKV7(RecurrentLayer):
         """r, k, v, w, a, κ: (batch, time, heads, width / heads); g: the output gate."""
         *mixed, for_decay, for_rate = (shift(x) for shift in self.shifts)
         r, k, v, g = (each(y) for each, y in zip(self.maps, mixed, strict=True))
-        w = torch.exp(-math.exp(-0.5) * torch.sigmoid(self.decay(for_decay)))
-        a = torch.sigmoid(self.rate(for_rate))
+        w = torch.exp(-math.exp(-0.5) * torch.sigmoid(wide(self.decay(for_decay))))
+        a = torch.sigmoid(wide(self.rate(for_rate)))
         kappa = unit(self.split(k * self.removal))
         k = k * (1 + (a - 1) * self.replacement)
         found = {"r": r, "k": k, "v": v, "w": w, "a": a}
