@@ -77,15 +77,11 @@ class AutomatonTask(Task):
     """Uniformly random letters; the answer is the response of an automaton.
 
     Attributes:
-        delta: (letters, states), the transitions.
-        answer: (letters, states), the answer after a letter, by the state *before* it.
-        initial: the initial state.
+        automaton: the automaton.
         blanks: letters without effect after every letter; the last of them asks.
     """
 
-    delta: Tensor
-    answer: Tensor
-    initial: int
+    automaton: Automaton
     blanks: int = 0
 
     def sample(
@@ -94,11 +90,16 @@ class AutomatonTask(Task):
         """See `Task.sample`."""
         low, high = lengths
         device = generator.device
-        period = 1 + self.blanks
-        moves = -(-high // period)
-        delta, answer = self.delta.to(device), self.answer.to(device)
+        moves = -(-high // (1 + self.blanks))
+        response = np.asarray(self.automaton.response)
+        if response.ndim == 1:
+            response = response[self.automaton.delta]
+        delta, answer = (
+            torch.from_numpy(table.astype(np.int64)).to(device)
+            for table in (self.automaton.delta, response)
+        )
         letters = torch.randint(len(delta), (moves, words), device=device, generator=generator)
-        state = torch.full((words,), self.initial, device=device)
+        state = torch.full((words,), self.automaton.initial, device=device)
         said = []
         for letter in letters:
             said.append(answer[letter, state])
@@ -240,21 +241,15 @@ def of_automaton(
         >>> word.tolist(), parity.tolist()
         ([[0, 1, 1, 0, 1, 1]], [[0, 1, 0, 0, 1, 0]])
     """
-    answer = automaton.delta
-    classes = automaton.n_states
-    if not states:
-        response = np.asarray(automaton.response)
-        answer = response if response.ndim == 2 else response[automaton.delta]
-        classes = len(automaton.output_symbols)
-    return AutomatonTask(
-        name,
-        automaton.letters,
-        classes,
-        *lengths,
-        torch.from_numpy(np.asarray(automaton.delta, np.int64)),
-        torch.from_numpy(np.asarray(answer, np.int64)),
-        int(automaton.initial),
-    )
+    if states:
+        automaton = replace(
+            automaton,
+            accepting=np.zeros_like(automaton.accepting),
+            outputs=np.arange(automaton.n_states),
+            output_symbols=tuple(map(str, range(automaton.n_states))),
+        )
+    classes = len(automaton.output_symbols)
+    return AutomatonTask(name, automaton.letters, classes, *lengths, automaton)
 
 
 def moving_at_most(n: int, points: int) -> Automaton:

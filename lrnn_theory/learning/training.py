@@ -106,6 +106,7 @@ def train(
     checkpoint: str | Path | None = None,
     start: dict[str, Tensor] | None = None,
     every: int = 100,
+    save_every: int = 1000,
     progress: Callable[[dict[str, Any]], None] | None = None,
 ) -> Trained:
     """Train a model for every seed.
@@ -117,10 +118,11 @@ def train(
         seeds: of parameters and words; all models are trained at once.
         device: where.
         log: a JSON-lines file to write.
-        checkpoint: a safetensors file, written every thousand steps and at the end; if it is
-            there, training goes on from it.
+        checkpoint: a safetensors file, written now and then and at the end; if it is there,
+            training goes on from it.
         start: parameters, by name, that replace the random ones of every seed.
         every: steps between entries of the log.
+        save_every: steps between checkpoints.
         progress: called with every entry.
 
     Raises:
@@ -154,7 +156,7 @@ def train(
             entries.append(entry)
             if progress:
                 progress(entry)
-        if checkpoint is not None and ((step + 1) % 1000 == 0 or step + 1 == recipe.steps):
+        if checkpoint is not None and ((step + 1) % save_every == 0 or step + 1 == recipe.steps):
             trainer.save(checkpoint, header, step + 1)
     if log is not None:
         text = "".join(json.dumps(entry) + "\n" for entry in entries)
