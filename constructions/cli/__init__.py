@@ -1,4 +1,4 @@
-"""The `lrnn` command: analyze, compile, run, stream, verify, check, horizon, extract, census, demo.
+"""The `lrnn` command: analyze, compile, run, stream, verify, check, horizon, extract, ...
 
 Every command writes text for people or, with --json, one object for machines.  Exit codes: 0 done
 or proved; 1 refuted, or a demo that was not proved; 2 nothing was decided, and one line on
@@ -17,7 +17,7 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from constructions.cli import display, precision, stream
+from constructions.cli import display, learn, precision, stream
 from constructions.cli.options import (
     Alphabet,
     Arithmetic,
@@ -336,6 +336,7 @@ def check_certificate(
 
 
 precision.register(app)
+learn.register(app)
 
 
 @app.command("demo")

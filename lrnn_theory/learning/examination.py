@@ -153,7 +153,7 @@ def examine(
     rng = np.random.default_rng(1)
     tokens = torch.from_numpy(rng.integers(automaton.n_letters, size=(words, length)))
     same = model(tokens).argmax(-1) == scan(lrnn, tokens, arithmetic)
-    collision = _collision(lrnn, automaton, arithmetic, budget)
+    collision = _collision(lrnn, automaton, arithmetic, min(budget, 2000))
     found = [verdict.word] if isinstance(verdict, Refuted) else []
     if collision is not None:
         found += [collision.word, collision.other or ()]

@@ -124,7 +124,7 @@ def segment_products(gate: Tensor) -> Tensor:
         (..., time, time).
 
     Example:
-        >>> segment_products(torch.tensor([0.5, -1.0, 2.0])).round(decimals=4)
+        >>> segment_products(torch.tensor([0.5, -1.0, 2.0])).round(decimals=4) + 0.0
         tensor([[ 1.,  0.,  0.],
                 [-1.,  1.,  0.],
                 [-2.,  2.,  1.]])

@@ -123,7 +123,7 @@ class ArithmeticTask(Task):
         >>> task = ArithmeticTask.modulo(5)
         >>> word, value = task.sample(1, (1, 7), torch.Generator().manual_seed(1))
         >>> " ".join(task.letters[i] for i in word[0]), value[0, 2::2].tolist()
-        ('0 - 4 - 1 - 3', [1, 0, 2])
+        ('0 - 4 - 4 * 3', [1, 2, 4])
     """
 
     modulus: int
