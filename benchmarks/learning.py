@@ -14,6 +14,7 @@ import json
 import platform
 import time
 import traceback
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
@@ -42,31 +43,34 @@ PARITY = [
 ARITHMETIC = [("mamba", CLASSIC, {}), ("mamba", SIGNED, {}), *RANGES]
 PRODUCTS = [
     ("a5", "deltaproduct", SIGNED, {"factors": 2}),
-    ("s4", "deltaproduct", SIGNED, {"factors": 2}),
     ("s5", "deltaproduct", SIGNED, {"factors": 4}),
 ]
 
-# section: trainings (task, name, range, options), shape, recipe, seconds
+# section: trainings (task, name, range, options), shape, recipe, seconds of one with --fit
 SECTIONS = {
     "parity": (
         [("parity", *model) for model in PARITY],
-        {"layers": 2, "width": 64, "heads": 4},
-        {"steps": 6000, "batch": 256, "learning_rate": 1e-3},
+        {"layers": 1, "width": 64, "heads": 4},
+        {"steps": 5000, "batch": 256, "learning_rate": 5e-3},
+        11,
     ),
     "s5_swaps": (
         [("s5_swaps", *model) for model in RANGES],
-        {"layers": 1, "width": 256, "heads": 8},
-        {"steps": 12_000, "batch": 256, "learning_rate": 1e-3},
+        {"layers": 1, "width": 64, "heads": 4, "conv_size": 0},
+        {"steps": 10_000, "batch": 256, "learning_rate": 5e-3},
+        25,
     ),
     "modular_arithmetic": (
         [("modular_arithmetic", *model) for model in ARITHMETIC],
-        {"layers": 3, "width": 128, "heads": 4},
-        {"steps": 6000, "batch": 256, "learning_rate": 1e-3},
+        {"layers": 3, "width": 64, "heads": 4},
+        {"steps": 10_000, "batch": 256, "learning_rate": 2e-3},
+        24,
     ),
     "products": (
         PRODUCTS,
-        {"layers": 1, "width": 256, "heads": 8},
-        {"steps": 10_000, "batch": 256, "learning_rate": 1e-3},
+        {"layers": 1, "width": 64, "heads": 4, "conv_size": 0},
+        {"steps": 10_000, "batch": 256, "learning_rate": 3e-3},
+        24,
     ),
 }
 QUICK = {
@@ -89,9 +93,9 @@ QUICK = {
 }
 
 
-def run(section, device, *, quick, limit, steps, folder):
+def run(section, device, *, quick, limit, steps, fit, folder):
     """Train and test the models of a section; write what is done after every one of them."""
-    trainings, shape, recipe = SECTIONS[section]
+    trainings, shape, recipe, seconds = SECTIONS[section]
     if quick:
         shape, recipe = QUICK[section]
     if steps:
@@ -109,8 +113,11 @@ def run(section, device, *, quick, limit, steps, folder):
         model = Architecture(architecture, eigenvalue_range, **shape, options=options)
         start = time.perf_counter()
         try:
-            trained = train(TASKS[name](), model, Recipe(**recipe), SEEDS, device=device)
-            found = curve(trained, words=256 if quick else 1024, at_once=64)
+            task, chosen = TASKS[name](), Recipe(**recipe)
+            if fit:
+                chosen = replace(chosen, steps=affordable(task, model, chosen, device, seconds))
+            trained = train(task, model, chosen, SEEDS, device=device)
+            found = curve(trained, words=256 if quick else 1024, at_once=128)
         except Exception:
             traceback.print_exc()
             continue
@@ -119,7 +126,9 @@ def run(section, device, *, quick, limit, steps, folder):
         log += [*trained.log, {"test": dict(zip(SEEDS, found.means, strict=True))}]
         means = ", ".join(f"{x:.3f}" for x in found.means)
         print(
-            f"{section}: {found.task}, {found.model}: {means} in {found.seconds:.0f} s", flush=True
+            f"{section}: {found.task}, {found.model}: {means}; "
+            f"{found.steps} updates in {found.seconds:.0f} s",
+            flush=True,
         )
         if folder:
             folder.mkdir(exist_ok=True, parents=True)
@@ -129,9 +138,19 @@ def run(section, device, *, quick, limit, steps, folder):
     return curves
 
 
+def affordable(task, model, recipe, device, seconds):
+    """As many updates as fit into some seconds, at most those of the recipe."""
+    some = updates(task, model, recipe, SEEDS, device)
+    some(32)
+    start = time.perf_counter()
+    some(64)
+    each = (time.perf_counter() - start) / 64
+    return max(min(recipe.steps, int(seconds / each)), 1)
+
+
 def throughput(device, *, quick, folder, repeats=5):
     """Tokens a second of training DeltaNet in both ranges, one after the other, five times."""
-    batch, steps, width = (16, 5, 32) if quick else (1024, 50, 128)
+    batch, steps, width = (16, 5, 32) if quick else (1024, 20, 128)
     task = TASKS["parity"]()
     seconds = {CLASSIC: [], SIGNED: []}
     step = {
@@ -195,8 +214,8 @@ def draw(folder):
         lines += ["", f"## {path.stem}", ""]
         lines += [
             f"{first.device}; trained on lengths {first.train[0]} to {first.train[1]}, tested on "
-            f"{first.lengths[0]} to {first.lengths[-1]}; {first.steps} steps, {len(first.seeds)} "
-            f"seeds; {sum(c.seconds for c in curves):.0f} s of training.",
+            f"{first.lengths[0]} to {first.lengths[-1]}; {len(first.seeds)} seeds; "
+            f"{sum(c.seconds for c in curves):.0f} s of training.",
             "",
             table(curves),
         ]
@@ -214,6 +233,7 @@ def main():
     parser.add_argument("--quick", action="store_true", help="small, for a CPU")
     parser.add_argument("--limit", type=float, default=560, help="seconds of a section")
     parser.add_argument("--steps", type=int, help="updates, instead of those of the section")
+    parser.add_argument("--fit", action="store_true", help="as many updates as time allows")
     parser.add_argument("--write", action="store_true", help="write the results")
     parser.add_argument("--folder", type=Path, default=RESULTS, help="where results are written")
     parser.add_argument("--draw", action="store_true", help="draw what was written; train nothing")
@@ -233,6 +253,7 @@ def main():
             quick=given.quick,
             limit=given.limit,
             steps=given.steps,
+            fit=given.fit,
             folder=folder,
         )
     print(f"\n{where(given.device)}, torch {torch.__version__}\n\n{table(curves)}")

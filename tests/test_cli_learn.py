@@ -16,7 +16,7 @@ def test_learn(tmp_path: Path) -> None:
     files = ("--output", weights, "--log", log, "--plot", plot)
     ran = lrnn("learn", "parity", "--range=0,1", "--steps", 8, "--seeds", 2, *TINY, *files)
     assert (ran.code, ran.err) == (0, "")
-    assert "| parity | deltanet [0,1] |" in ran.out
+    assert "| parity | deltanet [0,1] | 8 |" in ran.out
     assert "its LRNN is refuted by" in ran.out
     assert LRNN.load(weights).letters == ("0", "1")
     entries = [json.loads(line) for line in log.read_text().splitlines()]

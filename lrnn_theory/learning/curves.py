@@ -88,13 +88,17 @@ def table(curves: Iterable[Curve]) -> str:
     Example:
         >>> shown = Curve("parity", "lstm", (3, 40), (40, 41), (0, 1), ((1, 1), (0.5, 0)), 9, 1, "")
         >>> print(table([shown]))
-        | task | model | best seed | median | all seeds |
-        |---|---|---|---|---|
-        | parity | lstm | 1.000 | 0.625 | 1.000, 0.250 |
+        | task | model | updates | best seed | median | all seeds |
+        |---|---|---|---|---|---|
+        | parity | lstm | 9 | 1.000 | 0.625 | 1.000, 0.250 |
     """
-    lines = ["| task | model | best seed | median | all seeds |", "|---|---|---|---|---|"]
+    lines = [
+        "| task | model | updates | best seed | median | all seeds |",
+        "|---|---|---|---|---|---|",
+    ]
     for c in curves:
         seeds = ", ".join(f"{x:.3f}" for x in c.means)
         best, middle = c.means[c.best], median(c.means)
-        lines.append(f"| {c.task} | {c.model} | {best:.3f} | {middle:.3f} | {seeds} |")
+        name = f"| {c.task} | {c.model} | {c.steps}"
+        lines.append(f"{name} | {best:.3f} | {middle:.3f} | {seeds} |")
     return "\n".join(lines)

@@ -12,6 +12,9 @@ arXiv 2406.06484 (the UT transform); Dao and Gu, arXiv 2405.21060 (segment sums)
 
 from __future__ import annotations
 
+from importlib import import_module
+from importlib.util import find_spec
+from types import ModuleType
 from typing import Any, cast
 
 import torch
@@ -41,6 +44,8 @@ def linear_scan(a: Tensor, b: Tensor, chunk: int = 64) -> Tensor:
         tensor([[ 1.0000, -1.0000, -0.5000]])
     """
     a, b = wide(a), wide(b)
+    if kernels := fused(b):
+        return kernels.linear_scan(a.expand_as(b), b)
     return cast("Tensor", _LinearScan.apply(a.expand_as(b), b, chunk))
 
 
@@ -61,14 +66,30 @@ def delta_scan(
         k: the keys, of the same shape.
         v: (batch, time, heads, d).
         beta: (batch, time, heads); without it H_t = g_t H_{t-1} + k_t v_t^T.
-        gate: g_t of any sign, (batch, time, heads); 1 if absent.
+        gate: g_t of any sign, (batch, time, heads); 1 if absent.  Without beta it may be
+            (batch, time, heads, n), the diagonal of a matrix.
         chunk: letters of a chunk.
 
     Returns:
         (batch, time, heads, d).
     """
     with torch.autocast(q.device.type, enabled=False):
-        return _delta_scan(wide(q), wide(k), wide(v), beta, gate, chunk)
+        q, k, v = wide(q), wide(k), wide(v)
+        if kernels := fused(q):
+            if gate is not None and gate.ndim < q.ndim:
+                gate = gate[..., None].expand_as(q)
+            return kernels.delta_scan(q, k, v, beta, gate)
+        if gate is not None and gate.ndim == q.ndim:
+            states = linear_scan(gate[..., None], k[..., None] * v[..., None, :])
+            return (q[..., None, :] @ states)[..., 0, :]
+        return _delta_scan(q, k, v, beta, gate, chunk)
+
+
+def fused(x: Tensor) -> ModuleType | None:
+    """The kernels for a tensor in float32 on a GPU, where there is Triton."""
+    if x.is_cuda and x.dtype == torch.float32 and find_spec("triton"):
+        return import_module("lrnn_theory.learning.fused")
+    return None
 
 
 def _delta_scan(

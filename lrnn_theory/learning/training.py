@@ -7,6 +7,7 @@ checkpoint goes on as if it had never stopped.  On a GPU a step is one CUDA grap
 from __future__ import annotations
 
 import json
+import logging
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -22,6 +23,8 @@ from torch.nn import functional
 from lrnn_theory.learning.model import Architecture, Ensemble
 from lrnn_theory.learning.tasks import UNASKED, Range2, Task
 from lrnn_theory.textfile import write_atomically
+
+_LOGGER = logging.getLogger(__name__)
 
 BLOCK = 16
 """Steps whose words are drawn at once."""
@@ -245,14 +248,21 @@ class _Trainer:
         )
         self.metrics = torch.zeros(4, len(ensemble.seeds), device=device)
         self.graph: torch.cuda.CUDAGraph | None = None
+        self.captures = device.type == "cuda"
 
     def update(self, tokens: Tensor, labels: Tensor, rate: float) -> None:
         """One step of AdamW on words (seeds, batch, time)."""
         self.rate.fill_(rate)
-        if self.device.type != "cuda":
+        graph = self.graph
+        if graph is None and self.captures:
+            try:
+                graph = self._capture(tokens, labels)
+            except RuntimeError:
+                self.captures = False
+                _LOGGER.exception("No CUDA graph of a step: going on without.")
+        if graph is None:
             self._step(tokens, labels)
             return
-        graph = self.graph or self._capture(tokens, labels)
         self.tokens.copy_(tokens)
         self.labels.copy_(labels)
         graph.replay()
@@ -263,21 +273,24 @@ class _Trainer:
         parameters = self.ensemble.parameters
         state = self.optimizer.state  # empty, unless a checkpoint was read
         before = [(p.detach().clone(), _copies(state.get(p, {}))) for p in parameters.values()]
-        stream = torch.cuda.Stream()
-        stream.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(stream):
-            for _ in range(3):
+        try:
+            stream = torch.cuda.Stream()
+            stream.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(stream):
+                for _ in range(3):
+                    self._step(self.tokens, self.labels)
+            torch.cuda.current_stream().wait_stream(stream)
+            graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(graph):
                 self._step(self.tokens, self.labels)
-        torch.cuda.current_stream().wait_stream(stream)
-        self.graph = graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
-            self._step(self.tokens, self.labels)
-        with torch.no_grad():
-            for p, (value, moments) in zip(parameters.values(), before, strict=True):
-                p.copy_(value)
-                for key, moment in state[p].items():
-                    moment.copy_(moments.get(key, torch.zeros_like(moment)))
-            self.metrics.zero_()
+        finally:
+            with torch.no_grad():
+                for p, (value, moments) in zip(parameters.values(), before, strict=True):
+                    p.copy_(value)
+                    for key, moment in state.get(p, {}).items():
+                        moment.copy_(moments.get(key, torch.zeros_like(moment)))
+                self.metrics.zero_()
+        self.graph = graph
         return graph
 
     def _step(self, tokens: Tensor, labels: Tensor) -> None:

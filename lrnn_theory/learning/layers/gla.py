@@ -13,7 +13,7 @@ from lrnn_theory.learning.layers.base import (
     RMSNorm,
     ShortConvolution,
 )
-from lrnn_theory.learning.scans import linear_scan, wide
+from lrnn_theory.learning.scans import delta_scan, wide
 
 
 class GLA(RecurrentLayer):
@@ -62,10 +62,12 @@ class GLA(RecurrentLayer):
 
     def readout(self, state: Tensor, x: Features) -> Tensor:
         """The linear map of norm(H^T q) SiLU(g)."""
-        y = self.norm((state.mT @ x["q"][..., None])[..., 0])
-        return self.out(y.flatten(-2) * functional.silu(x["g"]))
+        return self._finish((state.mT @ x["q"][..., None])[..., 0], x)
 
     def forward(self, x: Tensor) -> Tensor:
         """Outputs (batch, time, width)."""
         f = self.features(x)
-        return self.readout(linear_scan(f["α"][..., None], self.input(f)), f)
+        return self._finish(delta_scan(f["q"], f["k"], f["v"], gate=f["α"]), f)
+
+    def _finish(self, y: Tensor, x: Features) -> Tensor:
+        return self.out(self.norm(y).flatten(-2) * functional.silu(x["g"]))

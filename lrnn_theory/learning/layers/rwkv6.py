@@ -13,7 +13,7 @@ from lrnn_theory.learning.layers.base import (
     RMSNorm,
     TokenShift,
 )
-from lrnn_theory.learning.scans import linear_scan, wide
+from lrnn_theory.learning.scans import delta_scan, wide
 
 
 class RWKV6(RecurrentLayer):
@@ -72,16 +72,16 @@ class RWKV6(RecurrentLayer):
 
     def readout(self, state: Tensor, x: Features) -> Tensor:
         """The linear map of norm((H_before + u k v^T)^T r) SiLU(g)."""
-        return self._finish((state - self.input(x)) / x["w"][..., None], x)
+        before = (state - self.input(x)) / x["w"][..., None]
+        return self._finish((before.mT @ x["r"][..., None])[..., 0], x)
 
     def forward(self, x: Tensor) -> Tensor:
         """Outputs (batch, time, width)."""
         f = self.features(x)
-        states = linear_scan(f["w"][..., None], self.input(f))
-        before = torch.cat([torch.zeros_like(states[:, :1]), states[:, :-1]], 1)
-        return self._finish(before, f)
+        # The state before a letter is a scan of what came one letter earlier.
+        k, v, w = (functional.pad(f[name], (0, 0, 0, 0, 1, -1)) for name in "kvw")
+        return self._finish(delta_scan(f["r"], k, v, gate=w), f)
 
-    def _finish(self, before: Tensor, x: Features) -> Tensor:
-        seen = before + self.bonus[..., None] * self.input(x)
-        y = self.norm((seen.mT @ x["r"][..., None])[..., 0])
-        return self.out(y.flatten(-2) * functional.silu(x["g"]))
+    def _finish(self, seen: Tensor, x: Features) -> Tensor:
+        own = (x["r"] * self.bonus * x["k"]).sum(-1, keepdim=True) * x["v"]
+        return self.out(self.norm(seen + own).flatten(-2) * functional.silu(x["g"]))
