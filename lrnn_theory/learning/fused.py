@@ -12,8 +12,9 @@ import triton
 from torch import Tensor
 from torch.autograd import Function
 
-from lrnn_theory.learning import scan_kernels as kernels
+from lrnn_theory.learning import scan_kernels
 
+_KERNELS: Any = scan_kernels
 _BLOCK = 256
 
 
@@ -45,7 +46,7 @@ class _Linear(Function):
         h, (batch, time) = torch.empty_like(b), b.shape[:2]
         size = b[0, 0].numel()
         grid = (batch, triton.cdiv(size, _BLOCK))
-        kernels.linear_forward[grid](a, b, h, time, size, BLOCK=_BLOCK)
+        _KERNELS.linear_forward[grid](a, b, h, time, size, BLOCK=_BLOCK)
         return h
 
     @staticmethod
@@ -59,7 +60,7 @@ class _Linear(Function):
         da, db, (batch, time) = torch.empty_like(h), torch.empty_like(h), h.shape[:2]
         size = h[0, 0].numel()
         grid = (batch, triton.cdiv(size, _BLOCK))
-        kernels.linear_backward[grid](a, h, g, da, db, time, size, BLOCK=_BLOCK)
+        _KERNELS.linear_backward[grid](a, h, g, da, db, time, size, BLOCK=_BLOCK)
         return da, db
 
     @staticmethod
@@ -78,7 +79,7 @@ class _Delta(Function):
         d = v.shape[-1]
         out = torch.empty_like(v)
         kept = q.new_empty((batch * heads, time, n, d) if keep else (batch, 0))
-        kernels.delta_forward[(batch * heads,)](
+        _KERNELS.delta_forward[(batch * heads,)](
             q, k, v, beta, gate, out, kept, time, heads, n, d,
             HAS_BETA=beta is not None, HAS_GATE=gate is not None, KEEP=keep, **_sizes(n, d),
         )  # fmt: skip
@@ -96,7 +97,7 @@ class _Delta(Function):
         batch, time, heads, n = q.shape
         d = v.shape[-1]
         found = [None if x is None else torch.empty_like(x) for x in (q, k, v, beta, gate)]
-        kernels.delta_backward[(batch * heads,)](
+        _KERNELS.delta_backward[(batch * heads,)](
             q, k, v, beta, gate, kept, gradients[0].contiguous(), *found, time, heads, n, d,
             HAS_BETA=beta is not None, HAS_GATE=gate is not None, **_sizes(n, d),
         )  # fmt: skip

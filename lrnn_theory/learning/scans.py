@@ -12,6 +12,8 @@ arXiv 2406.06484 (the UT transform); Dao and Gu, arXiv 2405.21060 (segment sums)
 
 from __future__ import annotations
 
+import logging
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
@@ -21,6 +23,8 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 from torch.nn import functional
+
+_LOGGER = logging.getLogger(__name__)
 
 SMALLEST = 1e-30
 """Gates nearer to zero count as this: their logarithms are added up."""
@@ -44,8 +48,8 @@ def linear_scan(a: Tensor, b: Tensor, chunk: int = 64) -> Tensor:
         tensor([[ 1.0000, -1.0000, -0.5000]])
     """
     a, b = wide(a), wide(b)
-    if kernels := fused(b):
-        return kernels.linear_scan(a.expand_as(b), b)
+    if b.is_cuda and b.dtype == torch.float32 and (fused := kernels()):
+        return fused.linear_scan(a.expand_as(b), b)
     return cast("Tensor", _LinearScan.apply(a.expand_as(b), b, chunk))
 
 
@@ -75,21 +79,42 @@ def delta_scan(
     """
     with torch.autocast(q.device.type, enabled=False):
         q, k, v = wide(q), wide(k), wide(v)
-        if kernels := fused(q):
+        if q.is_cuda and q.dtype == torch.float32 and (fused := kernels()):
             if gate is not None and gate.ndim < q.ndim:
                 gate = gate[..., None].expand_as(q)
-            return kernels.delta_scan(q, k, v, beta, gate)
+            return fused.delta_scan(q, k, v, beta, gate)
         if gate is not None and gate.ndim == q.ndim:
             states = linear_scan(gate[..., None], k[..., None] * v[..., None, :])
             return (q[..., None, :] @ states)[..., 0, :]
         return _delta_scan(q, k, v, beta, gate, chunk)
 
 
-def fused(x: Tensor) -> ModuleType | None:
-    """The kernels for a tensor in float32 on a GPU, where there is Triton."""
-    if x.is_cuda and x.dtype == torch.float32 and find_spec("triton"):
-        return import_module("lrnn_theory.learning.fused")
-    return None
+@cache
+def kernels() -> ModuleType | None:
+    """The Triton kernels, if there is a GPU on which they agree with the plain scans.
+
+    The first call must not be one under `torch.func.vmap`.
+    """
+    if not (torch.cuda.is_available() and find_spec("triton")):
+        return None
+    fused = import_module("lrnn_theory.learning.fused")
+    q, k, v, gate = (torch.rand(2, 5, 2, 4, device="cuda", requires_grad=True) for _ in range(4))
+    beta = torch.rand(2, 5, 2, device="cuda", requires_grad=True)
+    try:
+        pairs = [
+            (fused.delta_scan(q, k, v, beta, None), _delta_scan(q, k, v, beta, None, 16)),
+            (fused.linear_scan(gate, v), _LinearScan.apply(gate, v, 16)),
+        ]
+        for mine, plain in pairs:
+            inputs = [gate, v] if plain is pairs[1][1] else [q, k, v, beta]
+            found = [mine, *torch.autograd.grad(mine.square().sum(), inputs)]
+            known = [plain, *torch.autograd.grad(plain.square().sum(), inputs)]
+            for a, b in zip(found, known, strict=True):
+                torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-3)
+    except Exception:
+        _LOGGER.exception("The Triton kernels do not work here: going on without.")
+        return None
+    return fused
 
 
 def _delta_scan(
