@@ -4,9 +4,9 @@
     python benchmarks/learning.py --only parity --quick --write    # on two cores, small
     python benchmarks/learning.py --draw             # table and figures from the results
 
-A section trains three seeds of every model side by side and tests them on longer words.  Results:
-benchmarks/learning/SECTION.json (curves) and SECTION.jsonl (the log of every training); drawn:
-benchmarks/learning.md and docs/figures/learning-SECTION.svg.
+A section trains three seeds of every model side by side and tests them on longer words.  Results in
+benchmarks/learning/: SECTION.json (curves) and SECTION.jsonl (the log of every training), with
+--quick SECTION-small; drawn: benchmarks/learning.md and docs/figures/learning-SECTION.svg.
 """
 
 import argparse
@@ -75,8 +75,8 @@ SECTIONS = {
 }
 QUICK = {
     "parity": (
-        {"layers": 2, "width": 32, "heads": 4},
-        {"steps": 500, "batch": 64, "learning_rate": 3e-3},
+        {"layers": 1, "width": 32, "heads": 4},
+        {"steps": 500, "batch": 64, "learning_rate": 5e-3},
     ),
     "s5_swaps": (
         {"layers": 1, "width": 32, "heads": 4},
@@ -109,7 +109,7 @@ def run(section, device, *, quick, limit, steps, fit, folder):
             continue
         options = dict(options)
         if quick and architecture == "mamba":
-            options["state_size"] = 8
+            options["state_size"] = 4
         model = Architecture(architecture, eigenvalue_range, **shape, options=options)
         start = time.perf_counter()
         try:
@@ -132,9 +132,10 @@ def run(section, device, *, quick, limit, steps, fit, folder):
         )
         if folder:
             folder.mkdir(exist_ok=True, parents=True)
-            write_json(folder / f"{section}.json", [c.to_dict() for c in curves])
+            name = f"{section}-small" if quick else section
+            write_json(folder / f"{name}.json", [c.to_dict() for c in curves])
             lines = "".join(json.dumps(entry) + "\n" for entry in log)
-            (folder / f"{section}.jsonl").write_text(lines)
+            (folder / f"{name}.jsonl").write_text(lines)
     return curves
 
 
