@@ -9,6 +9,7 @@ to one state of the automaton, and what is answered there is what the model itse
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,9 @@ from lrnn_theory.learning.model import Model
 from lrnn_theory.lrnn import LRNN, Layer, Level
 from lrnn_theory.transition import Dense, Diagonal, Householder, Transition
 from lrnn_theory.verification import Horizon, Refuted, Undecided, Verdict, horizon, verify
+
+LONGEST = 100_000
+"""Letters of a word that a model is run on."""
 
 
 @torch.no_grad()
@@ -88,8 +92,8 @@ class Examination:
     Attributes:
         lrnn: its LRNN.
         verdict: whether that tracks the automaton, in an arithmetic.
-        collision: two words of one repeated letter that lead to the same state although they need
-            different answers, so that no readout can be right; None if none were found.
+        collision: two words that lead to the same state although they need different answers, so
+            that no readout can be right (`refute`); None if none were found.
         confirmed: a refuting word that the model itself answers wrongly; None without one.
         agreement: share of the prefixes of random words on which model and LRNN answer alike.
         horizon: where the LRNN first errs on random words.
@@ -113,7 +117,8 @@ class Examination:
         if isinstance(verdict, Undecided):
             facts["covered"] = verdict.covered
         if self.collision is not None:
-            facts["collision"] = [list(self.collision.word), list(self.collision.other or ())]
+            pair = (self.collision.word, self.collision.other or ())
+            facts["collision"] = [list(w) if len(w) <= LONGEST else repr(w) for w in pair]
         magnitudes = np.abs(self.eigenvalues)
         return facts | {
             "arithmetic": verdict.arithmetic,
@@ -153,11 +158,12 @@ def examine(
     rng = np.random.default_rng(1)
     tokens = torch.from_numpy(rng.integers(automaton.n_letters, size=(words, length)))
     same = model(tokens).argmax(-1) == scan(lrnn, tokens, arithmetic)
-    collision = _collision(lrnn, automaton, arithmetic, min(budget, 2000))
+    collision = _collision(lrnn, automaton, arithmetic)
     found = [verdict.word] if isinstance(verdict, Refuted) else []
     if collision is not None:
         found += [collision.word, collision.other or ()]
-    wrong = (tuple(w) for w in found if w and not answers_right(model, automaton, w))
+    short = [tuple(word) for word in found if 0 < len(word) <= LONGEST]
+    wrong = [word for word in short if not answers_right(model, automaton, word)]
     confirmed = min(wrong, key=len, default=None)
     first = horizon(lrnn, automaton, arithmetic, "random", length=1000, count=10)
     share = float(same.float().mean())
@@ -165,12 +171,18 @@ def examine(
     return Examination(lrnn, verdict, collision, confirmed, share, first, values)
 
 
-def _collision(lrnn: LRNN, automaton: Automaton, arithmetic: str, budget: int) -> Refuted | None:
-    """Powers of a letter that no readout tells apart."""
+def _collision(lrnn: LRNN, automaton: Automaton, arithmetic: str) -> Refuted | None:
+    """Words that no readout tells apart: of the refuter, or else short powers of a letter."""
+    try:
+        refute = import_module("lrnn_theory.impossibility").refute
+    except ImportError:
+        refute = None
+    if refute is not None:
+        return refute(lrnn, automaton, arithmetic)
     for i, letter in enumerate(lrnn.letters):
         alone = replace(lrnn, letters=(letter,), letter_class=lrnn.letter_class[[i]])
         wanted = replace(automaton, letters=(letter,), delta=automaton.delta[[i]])
-        verdict = verify(alone, wanted, arithmetic, decoder="any", budget=budget)
+        verdict = verify(alone, wanted, arithmetic, decoder="any", budget=2000)
         if isinstance(verdict, Refuted):
             return verdict
     return None
