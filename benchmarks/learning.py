@@ -1,7 +1,7 @@
 """What the range of the eigenvalues lets a network learn: the paper's experiments, in small.
 
-    python benchmarks/learning.py --write            # all sections; on a GPU about ten minutes
-    python benchmarks/learning.py --only parity --quick --write    # on two cores, small
+    python benchmarks/learning.py --fit --write      # all sections; on an H100 about ten minutes
+    python benchmarks/learning.py --only parity --quick --write    # on a CPU, small
     python benchmarks/learning.py --draw             # table and figures from the results
 
 A section trains three seeds of every model side by side and tests them on longer words.  Results in
@@ -52,7 +52,7 @@ SECTIONS = {
         [("parity", *model) for model in PARITY],
         {"layers": 1, "width": 32, "heads": 4},
         {"steps": 8000, "batch": 128, "learning_rate": 5e-3},
-        11,
+        16,
     ),
     "s5_swaps": (
         [("s5_swaps", *model) for model in RANGES],
@@ -64,13 +64,13 @@ SECTIONS = {
         [("modular_arithmetic", *model) for model in ARITHMETIC],
         {"layers": 3, "width": 64, "heads": 4},
         {"steps": 5000, "batch": 128, "learning_rate": 2e-3},
-        30,
+        40,
     ),
     "products": (
         PRODUCTS,
         {"layers": 1, "width": 64, "heads": 4, "conv_size": 0},
         {"steps": 10_000, "batch": 256, "learning_rate": 3e-3},
-        24,
+        40,
     ),
 }
 RATES = {("parity", "deltanet"): 1e-2}
@@ -95,7 +95,7 @@ QUICK = {
 }
 
 
-def run(section, device, *, quick, limit, steps, fit, folder):
+def run(section, device, *, quick, limit, steps, fit, models, folder):
     """Train and test the models of a section; write what is done after every one of them."""
     trainings, shape, recipe, seconds = SECTIONS[section]
     if quick:
@@ -105,6 +105,8 @@ def run(section, device, *, quick, limit, steps, fit, folder):
     began = time.perf_counter()
     curves, log, slowest = [], [], 0.0
     for name, architecture, eigenvalue_range, options in trainings:
+        if models and architecture not in models:
+            continue
         spent = time.perf_counter() - began
         if spent + slowest > limit:
             print(f"{section}: {architecture} {eigenvalue_range} left out after {spent:.0f} s")
@@ -135,12 +137,25 @@ def run(section, device, *, quick, limit, steps, fit, folder):
             flush=True,
         )
         if folder:
-            folder.mkdir(exist_ok=True, parents=True)
-            name = f"{section}-small" if quick else section
-            write_json(folder / f"{name}.json", [c.to_dict() for c in curves])
-            lines = "".join(json.dumps(entry) + "\n" for entry in log)
-            (folder / f"{name}.jsonl").write_text(lines)
+            write_results(folder / (f"{section}-small" if quick else section), curves, log)
     return curves
+
+
+def write_results(path, curves, log):
+    """Write curves and log; those of models that were not trained now stay as they are."""
+    path.parent.mkdir(exist_ok=True, parents=True)
+    results, logs = path.with_suffix(".json"), path.with_suffix(".jsonl")
+    old = [Curve.from_dict(c) for c in json.loads(results.read_text())] if results.exists() else []
+    new = {(c.task, c.model) for c in curves}
+    kept = [c for c in old if (c.task, c.model) not in new]
+    write_json(results, [c.to_dict() for c in (*kept, *curves)])
+    entries, keep = [], False
+    for line in logs.read_text().splitlines() if logs.exists() else []:
+        entry = json.loads(line)
+        if "architecture" in entry:
+            keep = (entry["task"], str(Architecture(**entry["architecture"]))) not in new
+        entries += [entry] if keep else []
+    logs.write_text("".join(json.dumps(entry) + "\n" for entry in (*entries, *log)))
 
 
 def affordable(task, model, recipe, device, seconds):
@@ -204,9 +219,10 @@ def draw(folder):
         "# What the range of the eigenvalues lets a network learn",
         "",
         "Written by `python benchmarks/learning.py --draw` from the files in benchmarks/learning/.",
-        "Mean scaled accuracy over the test lengths; 0 is guessing, 1 is perfect.",
+        "Mean scaled accuracy over the test lengths; 0 is guessing, 1 is perfect.  Recipes are in",
+        "the logs.",
     ]
-    for path in sorted(folder.glob("*.json")):
+    for path in sorted(folder.glob("*.json"), key=lambda path: path.stem):
         data = json.loads(path.read_text())
         if path.stem == "throughput":
             lines += ["", "## Throughput", "", f"Training DeltaNet, {data['device']}:", ""]
@@ -234,6 +250,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     known = [*SECTIONS, "throughput"]
     parser.add_argument("--only", action="append", choices=known, help="a section; repeatable")
+    parser.add_argument("--model", action="append", help="an architecture; repeatable")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--quick", action="store_true", help="small, for a CPU")
     parser.add_argument("--limit", type=float, default=560, help="seconds of a section")
@@ -261,6 +278,7 @@ def main():
             limit=given.limit,
             steps=given.steps,
             fit=given.fit,
+            models=given.model,
             folder=folder,
         )
     print(f"\n{where(given.device)}, torch {torch.__version__}\n\n{table(curves)}")
