@@ -4,6 +4,7 @@ import doctest
 import importlib
 import importlib.util
 import pkgutil
+import re
 from pathlib import Path
 
 import pytest
@@ -12,13 +13,14 @@ import constructions
 import lrnn_theory
 
 ROOT = Path(__file__).parents[1]
+KERNELS = r"\.cuda\.|learning\.(fused|scan_kernels)"
 TRITON = importlib.util.find_spec("triton") is not None
 PAGES = sorted(p for p in (ROOT / "docs").glob("*.md") if ">>> " in p.read_text(encoding="utf-8"))
 MODULES = [
     name
     for package in (lrnn_theory, constructions)
     for _, name, _ in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
-    if not name.endswith("__main__") and (TRITON or ".cuda." not in name)
+    if not name.endswith("__main__") and (TRITON or not re.search(KERNELS, name))
 ]
 
 

@@ -22,6 +22,7 @@ from constructions.cli import (
     exchange,
     exploring,
     impossibility,
+    learn,
     pictures,
     precision,
     reporting,
@@ -362,6 +363,7 @@ reporting.register(app)
 exploring.register(app)
 theorems.register(app)
 exchange.register(app)
+learn.register(app)
 
 
 @app.command("demo")

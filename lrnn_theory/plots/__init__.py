@@ -6,6 +6,7 @@ same bytes.  docs/pictures.md shows them all.
 
 from lrnn_theory.plots.automata import plot_automaton
 from lrnn_theory.plots.cascades import plot_cascade
+from lrnn_theory.plots.curves import plot_curves
 from lrnn_theory.plots.horizons import plot_errors, plot_horizons
 from lrnn_theory.plots.mirrors import plot_reflections
 from lrnn_theory.plots.orbits import plot_orbit
@@ -19,6 +20,7 @@ __all__ = [
     "Picture",
     "plot_automaton",
     "plot_cascade",
+    "plot_curves",
     "plot_errors",
     "plot_horizons",
     "plot_orbit",

@@ -1,0 +1,123 @@
+"""The scans as two Triton kernels each, where there is a GPU; float32.
+
+Under `torch.func.vmap` the models are part of the batch.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import torch
+import triton
+from torch import Tensor
+from torch.autograd import Function
+
+from lrnn_theory.learning import scan_kernels
+
+_KERNELS: Any = scan_kernels
+_BLOCK = 256
+
+
+def linear_scan(a: Tensor, b: Tensor) -> Tensor:
+    """See `scans.linear_scan`; both of one shape, float32."""
+    return cast("Tensor", _Linear.apply(a, b))
+
+
+def delta_scan(q: Tensor, k: Tensor, v: Tensor, beta: Tensor | None, gate: Tensor | None) -> Tensor:
+    """See `scans.delta_scan`; the gate is (batch, time, heads, n), all in float32."""
+    return cast("Any", _Delta.apply(q, k, v, beta, gate, torch.is_grad_enabled()))[0]
+
+
+def _merged(size: int, dims: tuple[Any, ...], arguments: tuple[Any, ...]) -> list[Any]:
+    """Arguments of one call for all models: their dimension joined to the batch."""
+    found = []
+    for x, dim in zip(arguments, dims, strict=True):
+        if isinstance(x, Tensor):
+            x = x.expand(size, *x.shape) if dim is None else x.movedim(dim, 0)
+            x = x.flatten(0, 1)
+        found.append(x)
+    return found
+
+
+class _Linear(Function):
+    @staticmethod
+    def forward(a: Tensor, b: Tensor) -> Tensor:
+        a, b = a.contiguous(), b.contiguous()
+        h, (batch, time) = torch.empty_like(b), b.shape[:2]
+        size = b[0, 0].numel()
+        grid = (batch, triton.cdiv(size, _BLOCK))
+        _KERNELS.linear_forward[grid](a, b, h, time, size, BLOCK=_BLOCK)
+        return h
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        ctx.save_for_backward(inputs[0], output)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor]:
+        a, h = ctx.saved_tensors
+        a, g = a.contiguous(), gradients[0].contiguous()
+        da, db, (batch, time) = torch.empty_like(h), torch.empty_like(h), h.shape[:2]
+        size = h[0, 0].numel()
+        grid = (batch, triton.cdiv(size, _BLOCK))
+        _KERNELS.linear_backward[grid](a, h, g, da, db, time, size, BLOCK=_BLOCK)
+        return da, db
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[Any, ...], *arguments: Any) -> tuple[Tensor, int]:
+        h = linear_scan(*_merged(info.batch_size, in_dims, arguments))
+        return h.unflatten(0, (info.batch_size, -1)), 0
+
+
+class _Delta(Function):
+    @staticmethod
+    def forward(
+        q: Tensor, k: Tensor, v: Tensor, beta: Tensor | None, gate: Tensor | None, keep: bool
+    ) -> tuple[Tensor, Tensor]:
+        q, k, v, beta, gate = _contiguous(q, k, v, beta, gate)
+        batch, time, heads, n = q.shape
+        d = v.shape[-1]
+        out = torch.empty_like(v)
+        kept = q.new_empty((batch * heads, time, n, d) if keep else (batch, 0))
+        _KERNELS.delta_forward[(batch * heads,)](
+            q, k, v, beta, gate, out, kept, time, heads, n, d,
+            HAS_BETA=beta is not None, HAS_GATE=gate is not None, KEEP=keep, **_sizes(n, d),
+        )  # fmt: skip
+        return out, kept.view(batch, -1)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
+        ctx.mark_non_differentiable(output[1])
+        ctx.save_for_backward(*inputs[:5], output[1])
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Any, ...]:
+        *inputs, kept = ctx.saved_tensors
+        q, k, v, beta, gate = _contiguous(*inputs)
+        batch, time, heads, n = q.shape
+        d = v.shape[-1]
+        found = [None if x is None else torch.empty_like(x) for x in (q, k, v, beta, gate)]
+        _KERNELS.delta_backward[(batch * heads,)](
+            q, k, v, beta, gate, kept, gradients[0].contiguous(), *found, time, heads, n, d,
+            HAS_BETA=beta is not None, HAS_GATE=gate is not None, **_sizes(n, d),
+        )  # fmt: skip
+        return (*found, None)
+
+    @staticmethod
+    def vmap(
+        info: Any, in_dims: tuple[Any, ...], *arguments: Any
+    ) -> tuple[tuple[Tensor, Tensor], tuple[int, int]]:
+        results = cast("Any", _Delta.apply(*_merged(info.batch_size, in_dims, arguments)))
+        out, kept = (x.unflatten(0, (info.batch_size, -1)) for x in results)
+        return (out, kept), (0, 0)
+
+
+def _contiguous(*tensors: Any) -> list[Any]:
+    return [None if x is None else x.contiguous() for x in tensors]
+
+
+def _sizes(n: int, d: int) -> dict[str, int]:
+    """Constants of the kernels: powers of two, and a warp for every 512 numbers of a state."""
+    rows, columns = triton.next_power_of_2(n), triton.next_power_of_2(d)
+    warps = min(max(rows * columns // 512, 1), 8)
+    return {"ROWS": rows, "COLUMNS": columns, "num_warps": warps}
