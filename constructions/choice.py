@@ -121,9 +121,9 @@ class _Choice:
         self.objective = objective
         self.core = core_of(automaton)[1]
         self.obstacles = {c.key: tuple(c.obstacles(self.core)) for c in ALL}
-        competing = [c for c in ALL if c.automatic and not self.obstacles[c.key]]
+        competing = [c for c in ALL if self._enters(c) and not self.obstacles[c.key]]
         by_layers = objective == Objective.parse("layers")
-        if by_layers and self.core.n_states > 1 and len(competing) > 1:
+        if by_layers and self.core.n_states > 1 and not self.obstacles[PERMUTATION.key]:
             # A group automaton takes one layer by the other constructions, and a cascade of one
             # layer is a permutation of the states, never a smaller one.
             competing = [c for c in competing if c.key != REGISTER.key]
@@ -139,6 +139,9 @@ class _Choice:
         reason, rest = self._verdict(best), self._not_considered(ALL)
         self.best = replace(best, reason=f"{reason}; not considered: {rest}" if rest else reason)
 
+    def _enters(self, c: Construction) -> bool:
+        return c.automatic or self.objective.order[0] in c.automatic_for
+
     def _not_considered(self, among: Iterable[Construction]) -> str:
         return "; ".join(f"{c.key} ({why})" for c in among if (why := self._passed_over(c)))
 
@@ -146,7 +149,7 @@ class _Choice:
         """Why a construction that applies is not compared; empty if it is, or does not apply."""
         if self.obstacles[c.key]:
             return ""
-        if not c.automatic:
+        if not self._enters(c):
             return c.remark
         made = self.tried.get(c.key)
         if isinstance(made, str):

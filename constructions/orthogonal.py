@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from functools import partial
 
-from lrnn_theory import householder as gh
 from lrnn_theory.automaton import Automaton
-from lrnn_theory.construction import Bounds, Construction, group_obstacles, one_layer, orbit_layer
+from lrnn_theory.construction import (
+    Bounds,
+    Construction,
+    group_obstacles,
+    one_layer,
+    tracking_layer,
+)
 from lrnn_theory.lrnn import LRNN
-from lrnn_theory.onehot import stack
 from lrnn_theory.tracking import Tracking, track
 
 
@@ -26,16 +30,7 @@ def _tracking(core: Automaton, integral: bool) -> Tracking:
 
 
 def _build(core: Automaton, *, integral: bool) -> LRNN:
-    found = _tracking(core, integral)
-    products = [gh.orthogonal(matrix) for matrix in found.matrices]
-    layer = orbit_layer(
-        core,
-        stack(products, found.choice.n),
-        found.vectors[found.start],
-        list(found.vectors),
-        found.states,
-    )
-    return one_layer(core, layer)
+    return one_layer(core, tracking_layer(core, _tracking(core, integral)))
 
 
 def _claims(core: Automaton, *, integral: bool) -> Bounds:

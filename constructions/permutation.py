@@ -5,18 +5,12 @@ from __future__ import annotations
 from lrnn_theory import householder as gh
 from lrnn_theory.actions import smallest_action
 from lrnn_theory.automaton import Automaton
-from lrnn_theory.construction import Bounds, Construction, group_obstacles, one_layer, orbit_layer
+from lrnn_theory.construction import Bounds, Construction, group_obstacles, one_layer, points_layer
 from lrnn_theory.lrnn import LRNN
-from lrnn_theory.onehot import stack
 
 
 def _build(core: Automaton) -> LRNN:
-    action = smallest_action(core)
-    n = action.points.shape[1]
-    products = [gh.permutation(image) for image in action.points.tolist()]
-    vectors = list(action.vectors)
-    layer = orbit_layer(core, stack(products, n), vectors[core.initial], vectors)
-    return one_layer(core, layer)
+    return one_layer(core, points_layer(core))
 
 
 def _claims(core: Automaton) -> Bounds:

@@ -2,9 +2,9 @@
 
 The construction as published feeds a level the coordinates of the levels above *before* the
 letter, but a layer of eq. (1) outputs what it holds *after* it, and a reset destroys the
-difference.  Two repairs: a pre-state register of n more rows in every level whose previous
-coordinate is needed (`REGISTER`, the default), or an input shift, the short convolution that real
-layers have (`SHIFT`).
+difference.  Three repairs: a pre-state register of n more rows in every level whose previous
+coordinate is needed (`REGISTER`, the default), an input shift, the short convolution that real
+layers have (`SHIFT`), or a register in the mean of the n rows (`OFFSET`), as narrow as published.
 """
 
 from __future__ import annotations
@@ -12,11 +12,18 @@ from __future__ import annotations
 import numpy as np
 
 from lrnn_theory.automaton import Automaton
-from lrnn_theory.cascade import Cascade, decompose
-from lrnn_theory.construction import Bounds, Construction, core_of, empty_output
+from lrnn_theory.cascade import Cascade, decompose, remembered
+from lrnn_theory.construction import Bounds, Construction, core_of, empty_output, group_obstacles
 from lrnn_theory.lrnn import LRNN, Level
-from lrnn_theory.onehot import plain_layer
+from lrnn_theory.onehot import is_permutation, offset_layer, plain_layer
 from lrnn_theory.wiring import wire
+
+MAX_OFFSETS = 64
+"""Most coordinates of a level with an offset register: there is a codeword for every pair."""
+
+
+_cascade = remembered(decompose)
+"""The cascade of an automaton, which several constructions share."""
 
 
 def published(automaton: Automaton) -> LRNN:
@@ -27,7 +34,7 @@ def published(automaton: Automaton) -> LRNN:
     the coordinates before the letter, with the coordinates passed so far.
     """
     core = core_of(automaton)[1]
-    cascade = decompose(core)
+    cascade = _cascade(core)
     if core.kind == "mealy" or cascade.tail is not None:
         raise ValueError("Argument 'automaton' must be a DFA or Moore machine without a tail.")
     contexts: list[tuple[int, tuple[int, ...]]] = [(a, ()) for a in range(core.n_letters)]
@@ -64,6 +71,18 @@ def _response(core: Automaton, cascade: Cascade, coordinates: tuple[int, ...]) -
         return 0
 
 
+def _offset_obstacles(core: Automaton) -> list[str]:
+    if not group_obstacles(core):
+        return []  # one level of permutations, or none
+    cascade = _cascade(core)
+    if cascade.tail is not None:
+        return ["the tables of its cascade are too large, and an exclusion tail has registers"]
+    sizes = [x.size for x in cascade.levels if not all(map(is_permutation, x.maps))]
+    if max(sizes, default=0) > MAX_OFFSETS:
+        return [f"a level of its cascade has {max(sizes)} coordinates, more than {MAX_OFFSETS}"]
+    return []
+
+
 def _claims(core: Automaton, width: int) -> Bounds:
     q = core.n_states
     return Bounds(layers=max(q - 1, 0), n=width * q, d=1, factors=width * q, spectrum=(-1, 0))
@@ -78,7 +97,7 @@ REGISTER = Construction(
     ),
     citation="Grazzi, Siems et al., arXiv 2411.12537, Theorem 4, repaired with a register",
     obstacles=lambda _: [],
-    build=lambda core: wire(decompose(core), shifted=False),
+    build=lambda core: wire(_cascade(core), shifted=False),
     claims=lambda core: _claims(core, 2),
 )
 
@@ -90,8 +109,23 @@ SHIFT = Construction(
     ),
     citation="Grazzi, Siems et al., arXiv 2411.12537, Theorem 4, repaired with an input shift",
     obstacles=lambda _: [],
-    build=lambda core: wire(decompose(core), shifted=True),
+    build=lambda core: wire(_cascade(core), shifted=True),
     claims=lambda core: _claims(core, 1),
     automatic=False,
     remark="it needs a short convolution beside the recurrence",
+)
+
+OFFSET = Construction(
+    key="offset_register",
+    statement=(
+        "Any regular language with a tabulated cascade: at most |Q| - 1 layers, level l of width "
+        "n <= |Q| - l + 1, d = 1, A a product of at most n Householder factors with eigenvalues "
+        "in [-1, 0], B of natural numbers: the parameters published for Theorem 4."
+    ),
+    citation="Grazzi, Siems et al., arXiv 2411.12537, Theorem 4, repaired with an offset",
+    obstacles=_offset_obstacles,
+    build=lambda core: wire(_cascade(core), shifted=False, register=offset_layer),
+    claims=lambda core: _claims(core, 1),
+    automatic=False,
+    remark="its offsets are fractions that take more bits the wider a level is; choose it by name",
 )

@@ -8,6 +8,7 @@ from lrnn_theory.automaton import Automaton
 from lrnn_theory.cascade import Cascade, decompose, is_aperiodic
 from lrnn_theory.construction import Bounds, Construction
 from lrnn_theory.lrnn import LRNN
+from lrnn_theory.onehot import register_layer
 from lrnn_theory.wiring import wire
 
 
@@ -27,7 +28,7 @@ def _obstacles(core: Automaton) -> list[str]:
 
 
 def _build(core: Automaton, *, shifted: bool) -> LRNN:
-    return wire(_cascade(core), shifted=shifted, halving=True)
+    return wire(_cascade(core), shifted=shifted, register=partial(register_layer, halving=True))
 
 
 def _claims(core: Automaton, *, shifted: bool) -> Bounds:

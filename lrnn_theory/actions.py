@@ -55,7 +55,7 @@ def smallest_action(core: Automaton, max_states: int = 360, max_tries: int = 400
 
     if n > max_states or n < 3:
         return natural(n < 3)
-    systems, complete = _block_systems(core.delta)
+    systems, complete = block_systems(core.delta)
     heap: list[tuple[int, tuple[int, ...]]] = []
     for i, labels in enumerate(systems):
         heapq.heappush(heap, (int(labels.max()) + 1, (i,)))
@@ -73,7 +73,7 @@ def smallest_action(core: Automaton, max_states: int = 360, max_tries: int = 400
     return natural(False)
 
 
-def _block_systems(
+def block_systems(
     delta: NDArray[np.int32], limit: int = 400
 ) -> tuple[list[NDArray[np.int64]], bool]:
     """Block systems with 2 <= blocks < states, by size, and whether these are all.
@@ -95,7 +95,7 @@ def _block_systems(
         for other in principal:
             if len(found) >= limit:
                 break
-            joined = _join(labels, other)  # the join of congruences is a congruence
+            joined = join(labels, other)  # the join of congruences is a congruence
             if joined.max() and joined.tobytes() not in found:
                 found[joined.tobytes()] = joined
                 queue.append(joined)
@@ -103,13 +103,13 @@ def _block_systems(
     return systems, len(found) < limit
 
 
-def _canonical(labels: NDArray[np.int64]) -> NDArray[np.int64]:
+def canonical(labels: NDArray[np.int64]) -> NDArray[np.int64]:
     """Number the blocks in the order of their first states."""
     _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
     return np.argsort(np.argsort(first))[inverse.ravel()]
 
 
-def _join(x: NDArray[np.int64], y: NDArray[np.int64]) -> NDArray[np.int64]:
+def join(x: NDArray[np.int64], y: NDArray[np.int64]) -> NDArray[np.int64]:
     """The finest partition coarser than both."""
     labels = x.copy()
     while True:
@@ -119,20 +119,20 @@ def _join(x: NDArray[np.int64], y: NDArray[np.int64]) -> NDArray[np.int64]:
         np.minimum.at(lowest := np.full(len(x), len(x)), labels, merged)
         new = lowest[labels]
         if (new == labels).all():
-            return _canonical(new)
+            return canonical(new)
         labels = new
 
 
 def _close(delta: NDArray[np.int32], labels: NDArray[np.int64]) -> NDArray[np.int64]:
     """The finest partition coarser than `labels` that every letter respects."""
-    labels = _canonical(labels)
+    labels = canonical(labels)
     while True:
         changed = False
         for row in delta:
             moved = labels[row]
             # `labels` is respected if equal labels have equal images; otherwise join them.
             if len(np.unique(labels * len(labels) + moved)) > labels.max() + 1:
-                labels = _join(labels, _pull(labels, moved))
+                labels = join(labels, _pull(labels, moved))
                 changed = True
         if not changed:
             return labels

@@ -7,11 +7,22 @@ states, whatever the inputs, the readout and what stands between the layers.
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from lrnn_theory.automaton import Automaton
+from lrnn_theory.cascade import Cascade
+from lrnn_theory.polygons import one_factor_cascade
+from lrnn_theory.series import (
+    MAX_CONFIGURATIONS,
+    abelian_cascade,
+    configurations,
+    permutes,
+    signed_cascade,
+)
 from lrnn_theory.tracking import Tracking, track
 
 if TYPE_CHECKING:
@@ -71,10 +82,14 @@ class _Facts:
     solvable: bool | None
     letters_swap: bool  # no letter has a cycle of more than two states
     one_factor: bool  # a group of which every letter acts by one reflection
+    signs: bool  # a cascade of diagonal layers of signs and resets
+    turns: bool  # likewise, of turns and resets
     star_free: bool  # the cascade of a star-free language fits
     group: bool
     small: bool
     dihedral: bool
+    corners: bool  # a cascade of layers of one factor is found
+    one_reset: bool  # and it has one level, which resets
 
 
 def architectures(
@@ -97,18 +112,21 @@ def architectures(
         ),
         _row(
             "signed diagonal", "Mamba or GLA with range [-1, 1]",
-            _if(facts.group and facts.small and facts.elementary, "signed_permutation"), resets,
+            _if(facts.group and facts.small and facts.elementary, "signed_permutation"),
+            _if(facts.signs, "signed_diagonal", resets),
             [(facts.elementary, "a group has an element of order above 2"),
              (facts.two_groups, "a group is not a 2-group")],
         ),
         _row(
             "complex diagonal", "S4D, LRU",
-            _if(facts.group and facts.small and facts.abelian, "orthogonal"), resets,
+            _if(facts.group and facts.small and facts.abelian, "orthogonal"),
+            _if(facts.turns, "complex_diagonal", resets),
             [(facts.abelian, "a group is not abelian"),
              (facts.solvable, "a group is not solvable")],
         ),
         _row(
-            "one factor in [0, 1]", "DeltaNet", Cell("open"), Cell("open"),
+            "one factor in [0, 1]", "DeltaNet", Cell("open"),
+            _if(facts.aperiodic and facts.signs, "signed_diagonal"),
             [(facts.aperiodic, "a group is not trivial")] * 2,
         ),
         _row(
@@ -117,7 +135,8 @@ def architectures(
         ),
         _row(
             "one factor in [-1, 1]", "DeltaNet with range [-1, 1]",
-            _if(facts.one_factor, "orthogonal"), _if(facts.dihedral, "reflections"),
+            _if(facts.one_factor, "orthogonal", _if(facts.one_reset, "one_factor")),
+            _if(facts.dihedral, "reflections", _if(facts.corners, "one_factor")),
             [(facts.letters_swap, "a letter has a cycle of 3 states or more"), (None, "")],
         ),
         _row(
@@ -144,8 +163,8 @@ def _row(
     return Row(matrices, models, *cells)
 
 
-def _if(holds: bool | None, construction: str) -> Cell:
-    return Cell("yes", construction) if holds else Cell("open")
+def _if(holds: bool | None, construction: str, otherwise: Cell | None = None) -> Cell:
+    return Cell("yes", construction) if holds else otherwise or Cell("open")
 
 
 def _facts(
@@ -155,6 +174,8 @@ def _facts(
     small = order is not None and order <= MAX_ORDER
     swaps = _letters_swap(minimal)
     found = track(minimal) if small and swaps else ""
+    hopeless = profile.is_group and profile.is_solvable is False
+    corners, one_reset = (False, False) if hopeless else _corners(minimal)
     largest = profile.largest_group
     name = (largest.name if largest else None) or ""
     return _Facts(
@@ -165,11 +186,39 @@ def _facts(
         solvable=profile.is_solvable,
         letters_swap=swaps,
         one_factor=isinstance(found, Tracking) and found.choice.factors <= 1,
+        signs=profile.groups_are_2_groups is True and _diagonal(minimal, signed_cascade),
+        turns=profile.is_solvable is True and _diagonal(minimal, abelian_cascade),
         star_free=star_free,
         group=profile.is_group,
         small=small,
         dihedral=profile.is_group and re.fullmatch(r"Z\d+|D\d+|S3", name) is not None,
+        corners=corners,
+        one_reset=one_reset,
     )
+
+
+def _diagonal(minimal: Automaton, make: Callable[[Automaton], Cascade]) -> bool:
+    """Whether a cascade of diagonal layers is found, and small enough to be proved right."""
+    try:
+        return configurations(make(minimal)) <= MAX_CONFIGURATIONS
+    except ValueError:
+        return False
+
+
+def _corners(minimal: Automaton) -> tuple[bool, bool]:
+    """Whether layers of one factor are found and few configurations, and whether one layer will do.
+
+    A configuration is that of the cascade one letter ago, the letter, the clock's phase and, for a
+    polygon, how many turns there were, modulo 2.
+    """
+    try:
+        cascade = one_factor_cascade(minimal)
+    except ValueError:
+        return False, False
+    polygons = sum(permutes(level) and level.size > 2 for level in cascade.levels)
+    many = math.prod(cascade.sizes) * minimal.n_letters * 2 ** (polygons + 1)
+    resets = not any(map(permutes, cascade.levels)) and minimal.kind != "mealy"
+    return many <= MAX_CONFIGURATIONS, resets and len(cascade.levels) == 1
 
 
 def _letters_swap(minimal: Automaton) -> bool:

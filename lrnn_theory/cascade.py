@@ -8,9 +8,9 @@ and the l-th has at most |Q| - l + 1 coordinates.  Algorithm and proofs: docs/ca
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 from itertools import islice
 
 import numpy as np
@@ -256,6 +256,31 @@ def decompose(
         if other.tail is None:
             return other
     return cascade
+
+
+def remembered(make: Callable[[Automaton], Cascade]) -> Callable[[Automaton], Cascade]:
+    """The same function, which makes the cascade of the last few automata once only.
+
+    Automata with the same transitions and initial state share it, whatever their outputs; errors
+    are remembered, too.
+    """
+
+    @lru_cache(maxsize=4)
+    def of_table(table: bytes, shape: tuple[int, int], initial: int) -> Cascade | str:
+        delta = np.frombuffer(table, np.int32).reshape(shape)
+        try:
+            return make(Automaton.from_table(delta, accepting=[], initial=initial))
+        except ValueError as error:
+            return str(error)
+
+    def of_automaton(automaton: Automaton) -> Cascade:
+        delta = automaton.delta.astype(np.int32)
+        found = of_table(delta.tobytes(), delta.shape, automaton.initial)
+        if isinstance(found, str):
+            raise ValueError(found)
+        return replace(found, automaton=automaton)
+
+    return of_automaton
 
 
 def is_aperiodic(automaton: Automaton, budget: Budget | None = None) -> bool | None:

@@ -8,8 +8,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike
 
+from lrnn_theory import householder as gh
+from lrnn_theory.actions import smallest_action
 from lrnn_theory.automaton import Automaton
 from lrnn_theory.lrnn import LRNN, Layer, Level
+from lrnn_theory.onehot import stack
+from lrnn_theory.tracking import Tracking
 from lrnn_theory.transition import Transition
 
 
@@ -47,6 +51,7 @@ class Construction:
         build: the LRNN of a core without obstacles.
         claims: the bounds that the theorem claims for a core without obstacles.
         automatic: whether it may be picked without being named.
+        automatic_for: objectives for which it may be, too, if not; see `compile_dfa`.
         remark: why not, if not.
     """
 
@@ -57,6 +62,7 @@ class Construction:
     build: Callable[[Automaton], LRNN]
     claims: Callable[[Automaton], Bounds]
     automatic: bool = True
+    automatic_for: tuple[str, ...] = ()
     remark: str = ""
 
     def __call__(self, automaton: Automaton) -> LRNN:
@@ -143,3 +149,20 @@ def orbit_layer(
     words = np.stack(vectors)[:, :, None]
     b = np.zeros((n_letters, len(h0), 1), np.int64)
     return Layer(transition, b, h0[:, None], (words,), readout, n_states, core.initial)
+
+
+def tracking_layer(core: Automaton, found: Tracking) -> Layer:
+    """The layer of a group automaton by orthogonal matrices, as few reflections as they are."""
+    products = [gh.orthogonal(matrix) for matrix in found.matrices]
+    transition = stack(products, found.choice.n)
+    start = found.vectors[found.start]
+    return orbit_layer(core, transition, start, list(found.vectors), found.states)
+
+
+def points_layer(core: Automaton) -> Layer:
+    """The layer of a group automaton by permutations of as few points as are found."""
+    action = smallest_action(core)
+    products = [gh.permutation(image) for image in action.points.tolist()]
+    vectors = list(action.vectors)
+    transition = stack(products, action.points.shape[1])
+    return orbit_layer(core, transition, vectors[core.initial], vectors)

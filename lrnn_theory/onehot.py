@@ -1,6 +1,6 @@
 """One-hot layers: coordinate maps (permutations and resets) as generalized Householder products.
 
-Two kinds of layer serve a level of a cascade whose coordinate is moved by maps i -> m[i], each a
+Three kinds of layer serve a level of a cascade whose coordinate is moved by maps i -> m[i], each a
 permutation or a constant:
 
 * `plain_layer`: H = e_current.  A permutation is n - #cycles transpositions; a reset to q is the
@@ -11,8 +11,10 @@ permutation or a constant:
   projections, and adds (e_q, 0).  So the state after the letter still tells the coordinate
   before it.  (The published construction for regular languages lacks this register, and fails;
   see docs/regular-languages.md.)
+* `offset_layer`: H = e_current + c (1, ..., 1), of width n.  A permutation keeps the offset c; a
+  reset, 1 v^T with v orthogonal to 1, makes it a number that tells the previous coordinate.
 
-All weights are 0, 1 or -1.
+All weights of the first two are 0, 1 or -1, those of the third dyadic fractions.
 """
 
 from __future__ import annotations
@@ -116,6 +118,38 @@ def register_layer(maps: ArrayLike, initial: int, *, halving: bool = False) -> L
     words = (eye[:, :, None], np.concatenate([0 * held[:1], held])[:, :, None])
     return Layer(
         stack(products, 2 * size), b, h0, words, readout.reshape(len(maps), -1, 2), size, initial
+    )
+
+
+def offset_layer(maps: ArrayLike, initial: int) -> Layer:
+    """The layer of width n whose offset is a register, for maps of shape (actions, size).
+
+    Its readout knows the previous and the current coordinate after every action.  There is a
+    codeword for every pair of them.
+
+    Raises:
+        ValueError: if a map is neither a permutation nor constant.
+    """
+    maps = _checked(maps)
+    size = maps.shape[1]
+    b = np.zeros((len(maps), size, 1), np.int64)
+    readout = np.zeros((len(maps), size, size, 2), np.int32)  # of words (current, previous)
+    readout[..., 0] = np.arange(size)
+    readout[..., 1] = np.arange(size)[:, None]
+    products = []
+    for a, image in enumerate(maps):
+        if is_permutation(image):
+            products.append(gh.permutation(image.tolist()))
+            readout[a, image, :, 0] = np.arange(size)[:, None]
+        else:
+            products.append(gh.offset_reset(size))
+            b[a, image[0]] = 1
+    eye = np.eye(size, dtype=np.int64)
+    held = np.array(gh.offsets(size), object)
+    words = (eye[:, None] + held[:, None]).reshape(-1, size, 1)
+    h0 = words[initial * size + initial]
+    return Layer(
+        stack(products, size), b, h0, (words,), readout.reshape(len(maps), -1, 2), size, initial
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -15,14 +16,24 @@ from lrnn_theory.lrnn import LRNN, Layer, Level, Reads
 from lrnn_theory.onehot import is_permutation, plain_layer, register_layer
 from lrnn_theory.tail import Tail
 
+LayerOf = Callable[[NDArray[np.int32], int], Layer]
+"""What makes the layer of a level from its maps and its initial coordinate."""
 
-def wire(cascade: Cascade, *, shifted: bool, halving: bool = False) -> LRNN:
+
+def wire(
+    cascade: Cascade,
+    *,
+    shifted: bool,
+    plain: LayerOf = plain_layer,
+    register: LayerOf = register_layer,
+) -> LRNN:
     """The LRNN of a cascade, with registers or with an input shift.
 
     Args:
         cascade: the cascade.
         shifted: whether a level reads the coordinates above it as they were one step earlier.
-        halving: whether registers hold halves, so that resets are projections only.
+        plain: makes the layers that permute only, or whose previous coordinate is not needed.
+        register: makes the other ones.
 
     Contexts are merged from the last level upwards: two contexts of a level are one if they take
     the same action and lead on to the same contexts.
@@ -45,15 +56,14 @@ def wire(cascade: Cascade, *, shifted: bool, halving: bool = False) -> LRNN:
         layer: Layer
         reads: Reads
         if shifted:
-            layer, reads = plain_layer(level.maps, cascade.initial[depth]), "shifted"
+            layer, reads = plain(level.maps, cascade.initial[depth]), "shifted"
         elif last and tail is None and core.kind != "mealy":
-            layer, reads = plain_layer(level.maps, cascade.initial[depth]), "current"
-            nxt = _by_current(nxt, level.maps[level.action])
+            layer, reads = plain(level.maps, cascade.initial[depth]), "current"
+            nxt = by_current(nxt, level.maps[level.action])
         elif permuting:
-            layer, reads = plain_layer(level.maps, cascade.initial[depth]), "previous"
+            layer, reads = plain(level.maps, cascade.initial[depth]), "previous"
         else:
-            layer = register_layer(level.maps, cascade.initial[depth], halving=halving)
-            reads = "previous"
+            layer, reads = register(level.maps, cascade.initial[depth]), "previous"
         rows = np.concatenate([level.action[:, None], nxt], axis=1)
         merged, target = np.unique(rows, axis=0, return_inverse=True)
         target = target.ravel()
@@ -94,7 +104,7 @@ def _distinct(maps: NDArray[np.int32], action: NDArray[np.int64]) -> tuple[Any, 
     return rows[used], action.ravel()
 
 
-def _by_current(nxt: NDArray[np.int64], maps: NDArray[np.int32]) -> NDArray[np.int64]:
+def by_current(nxt: NDArray[Any], maps: NDArray[np.int32]) -> NDArray[Any]:
     """Index the last level's outputs by the coordinate after the letter instead of before it.
 
     The letter, the blocks and the coordinate after it fix the state after it, so two previous

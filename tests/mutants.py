@@ -126,6 +126,9 @@ MACHINES: dict[str, Callable[[], Machine]] = {
     "flip-flop": partial(table, [[0, 0], [1, 1], [0, 1]], "xy"),
     "flip-flop, input shift": partial(table, [[0, 0], [1, 1], [0, 1]], "01", "input_shift"),
     "T3": partial(table, [[1, 2, 0], [1, 0, 2], [0, 0, 2]], "100"),
+    "T3, offset register": partial(
+        table, [[1, 2, 0], [1, 0, 2], [0, 0, 2]], "xyz", "offset_register"
+    ),
     "T3, Mealy": partial(table, [[1, 2, 0], [1, 0, 2], [0, 0, 2]], ["xyz", "xyx", "zzx"]),
     "letters alike": partial(table, [[1, 1, 2], [0, 2, 1], [0, 2, 1]], "001"),
     "ends in abb": partial(regex, "(a|b)*abb"),

@@ -22,8 +22,9 @@ from lrnn_theory.strategies import automata
 
 ROWS = [row.matrices for row in analyze("a").architectures]
 NAMED = [
-    "parity", "mod_60", "mod_4_of_a", "s3", "s4_two_generators", "a4", "d4", "q8", "flip_flop",
-    "tomita_1", "tomita_2", "tomita_3", "tomita_4", "tomita_5", "tomita_6", "iso_date",
+    "parity", "mod_60", "mod_4_of_a", "modular_arithmetic_5", "t3", "t4", "random_10", "email",
+    "s3", "s4_two_generators", "a4", "d4", "q8", "flip_flop", "tomita_1", "tomita_2", "tomita_3",
+    "tomita_4", "tomita_5", "tomita_6", "iso_date",
 ]  # fmt: skip
 
 
@@ -108,15 +109,22 @@ def test_published_answers():
         }
 
     parity, s3, s5 = (answers(languages.BESTIARY[name]()) for name in ("parity", "s3", "s5"))
+    t3 = answers(languages.full_transformation_monoid(3))
     assert parity["nonnegative diagonal"] == parity["one factor in [0, 1]"] == ("no", "no")
     assert parity["signed diagonal"] == parity["one factor in [-1, 1]"] == ("yes", "yes")
-    assert s3["complex diagonal"] == ("no", "open")  # solvable: two layers, but not built here
+    assert s3["complex diagonal"] == ("no", "yes")  # solvable: two layers
     assert s3["one factor in [-1, 1]"] == ("no", "yes")  # a turn is two reflections
-    assert answers(languages.BESTIARY["flip_flop"]())["one factor in [-1, 1]"] == ("open", "open")
+    assert answers(languages.BESTIARY["flip_flop"]())["one factor in [-1, 1]"] == ("yes", "yes")
+    at_least = answers(languages.at_least(2))
+    assert at_least["one factor in [-1, 1]"] == ("open", "yes")  # a clock and a delay
+    assert at_least["one factor in [0, 1]"] == ("open", "yes")  # a short convolution
+    assert t3["one factor in [-1, 1]"] == ("no", "yes")
+    assert s5["one factor in [-1, 1]"] == ("no", "open")  # yes by a proof that is not built
     assert s5["complex diagonal"] == ("no", "no")
     assert s5["factors in [-1, 1]"] == s5["dense"] == ("yes", "yes")
     assert answers(languages.mod(3))["signed diagonal"] == ("no", "no")
-    assert answers(languages.mod(4))["signed diagonal"] == ("no", "open")  # C4 = two layers
+    assert answers(languages.mod(4))["signed diagonal"] == ("no", "yes")  # C4 = two layers
+    assert t3["complex diagonal"] == ("no", "yes")  # S3 and resets
 
 
 # -------------------------------------------------------------------- attacks on every "no"

@@ -45,7 +45,8 @@ def test_the_table_leaves_nothing_out(automaton: Automaton) -> None:
 def test_explain_alone_writes_nothing(here: Path) -> None:
     ran = lrnn("compile", "@mod(12)", "--explain")
     assert (ran.code, ran.err) == (0, "")
-    assert "cyclic                   1       7        5     1  picked\n" in ran.out
+    assert "heads                    1       5        2     1  picked\n" in ran.out
+    assert "cyclic                   1       7        5     1\n" in ran.out
     assert "rotation                 1       2        2  none\n" in ran.out
     assert "parity              the minimal automaton has 12 states, not 2\n" in ran.out
     assert "written" not in ran.out

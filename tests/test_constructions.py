@@ -73,7 +73,7 @@ def test_every_construction_applies_somewhere():
     [
         ("one state", "regular_language", 0, 0, 0),
         ("parity", "parity", 1, 1, 1),
-        ("mod 60", "cyclic", 1, 12, 9),
+        ("mod 60", "heads", 1, 10, 4),
         ("S4", "signed_permutation", 1, 3, 2),
         ("A5", "permutation", 1, 5, 4),
         ("Q8", "signed_permutation", 1, 4, 4),

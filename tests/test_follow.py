@@ -122,7 +122,7 @@ def test_an_orbit_is_what_a_table_of_all_states_says(case, data):
 RIGHT = {
     "S5": languages.symmetric_group(5),
     "D4": languages.dihedral_group(4),
-    "mod 12": languages.mod(12),
+    "mod 9": languages.mod(9),
     "flip-flop": languages.flip_flop(),
     "parity": Automaton.from_regex("(0|10*1)*"),
 }

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from constructions import compile_dfa
 from constructions.orthogonal import ORTHOGONAL, SIGNED
-from constructions.reflections import REFLECTIONS, polygon
+from constructions.reflections import REFLECTIONS
 from lrnn_theory import Automaton, Proved, Refuted, verify
 from lrnn_theory.characters import FiniteGroup, real_characters
 from lrnn_theory.construction import core_of
 from lrnn_theory.lrnn import Level
+from lrnn_theory.polygons import polygon
 from lrnn_theory.strategies import group_automata
 from lrnn_theory.tracking import least, track
 from lrnn_theory.word_problems import (

@@ -31,6 +31,7 @@ def test_every_construction_round_trips(key, tmp_path):
         "signed_permutation": languages.mod(4),
         "star_free": languages.tomita(4),
         "star_free_shift": languages.tomita(4),
+        "signed_diagonal": languages.mod(4),
     }
     automaton = others.get(key, languages.mod(6))
     lrnn = compile_dfa(automaton, construction=key)

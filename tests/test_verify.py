@@ -95,6 +95,11 @@ FITTING = {
     "star_free_shift": languages.tomita(2),
     "regular_language": languages.tomita(4),
     "input_shift": languages.tomita(7),
+    "offset_register": languages.last_letter_and_parity_of_ab(),
+    "blocks": languages.last_letter_and_parity_of_ab(),
+    "heads": languages.mod(6),
+    "signed_diagonal": languages.quaternion_group(),
+    "one_factor": languages.tomita(7),
     "dense": languages.flip_flop(),
 }
 
@@ -113,7 +118,9 @@ def test_every_exact_construction_is_proved_in_every_format(
 
 
 def test_no_construction_is_left_out() -> None:
-    assert {*FITTING, "rotation", "reflections", "orthogonal"} == set(CONSTRUCTIONS)
+    assert {*FITTING, "rotation", "reflections", "orthogonal", "complex_diagonal"} == set(
+        CONSTRUCTIONS
+    )
 
 
 @pytest.mark.parametrize(("m", "states"), [(3, 3), (5, 34), (7, 153)])

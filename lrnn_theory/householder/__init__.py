@@ -12,6 +12,8 @@ from lrnn_theory.householder.exact_arrays import MAX_KEY_ENTRIES
 from lrnn_theory.householder.integer import (
     halving_register_reset,
     identity,
+    offset_reset,
+    offsets,
     permutation,
     permutation_cycles,
     projection,
@@ -33,6 +35,8 @@ __all__ = [
     "contraction",
     "halving_register_reset",
     "identity",
+    "offset_reset",
+    "offsets",
     "orthogonal",
     "permutation",
     "permutation_cycles",

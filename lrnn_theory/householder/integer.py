@@ -1,4 +1,4 @@
-"""Integer factorisations: permutations, projections, resets."""
+"""Integer and dyadic factorisations: permutations, projections, resets."""
 
 from __future__ import annotations
 
@@ -131,3 +131,38 @@ def halving_register_reset(n: int) -> GHProduct:
     mean[rows, range(n, 2 * n)] = -1
     halves = GHProduct(mean, np.array([Fraction(1, 2)] * n, object))
     return projection(2 * n, rows) @ halves @ projection(2 * n, range(n, 2 * n))
+
+
+def offsets(n: int) -> list[Fraction]:
+    """Different dyadic numbers v_1, ..., v_n of sum 0, with |v| <= 1 / sqrt(n).
+
+    Whole numbers around 0 over the least power of two that makes them small enough.
+
+    Example:
+        >>> [str(v) for v in offsets(4)]
+        ['-1/4', '-1/8', '1/8', '1/4']
+    """
+    half = n // 2
+    whole = [j for j in range(-half, half + 1) if j or n % 2]
+    bits = 0
+    while n * sum(j * j for j in whole) > 4**bits:
+        bits += 1
+    return [Fraction(j, 2**bits) for j in whole]
+
+
+def offset_reset(n: int) -> GHProduct:
+    """1 v^T with v = `offsets(n)`: e_j -> (v_j, ..., v_j), and (c, ..., c) -> 0; n factors.
+
+    C = I - (1 - n v)(1 - n v)^T / n takes 1 to n v and so has the eigenvalue -n |v|^2 in [-1, 0];
+    then n - 1 projections leave the mean of the entries.  1 v^T has the square 0, so n is least.
+
+    Example:
+        >>> [str(x) for x in offset_reset(2).apply([1, 0])]
+        ['-1/2', '-1/2']
+    """
+    steps = np.tri(n, dtype=np.int64)[:-1]
+    steps[range(n - 1), range(1, n)] = -np.arange(1, n)  # (1, -1), (1, 1, -2), ...
+    sizes = [Fraction(1, i * (i + 1)) for i in range(1, n)]
+    mean = GHProduct(steps, np.array(sizes, object)) if n > 1 else identity(n)
+    key = [[1 - n * v for v in offsets(n)]]
+    return mean @ GHProduct(np.array(key, object), np.array([Fraction(1, n)], object))
