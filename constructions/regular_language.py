@@ -63,6 +63,14 @@ def published(automaton: Automaton) -> LRNN:
     )
 
 
+def _response(core: Automaton, cascade: Cascade, coordinates: tuple[int, ...]) -> int:
+    """The response of the state that coordinates name; 0 if no word of the cascade leads there."""
+    try:
+        return int(core.response[cascade.decode(coordinates)])
+    except ValueError:
+        return 0
+
+
 def _offset_obstacles(core: Automaton) -> list[str]:
     if not group_obstacles(core):
         return []  # one level of permutations, or none
@@ -73,14 +81,6 @@ def _offset_obstacles(core: Automaton) -> list[str]:
     if max(sizes, default=0) > MAX_OFFSETS:
         return [f"a level of its cascade has {max(sizes)} coordinates, more than {MAX_OFFSETS}"]
     return []
-
-
-def _response(core: Automaton, cascade: Cascade, coordinates: tuple[int, ...]) -> int:
-    """The response of the state that coordinates name; 0 if no word of the cascade leads there."""
-    try:
-        return int(core.response[cascade.decode(coordinates)])
-    except ValueError:
-        return 0
 
 
 def _claims(core: Automaton, width: int) -> Bounds:

@@ -281,6 +281,34 @@ INSTANCES: dict[str, Instances] = {
         shapes={"S4": (3, 2), "A5": (3, 2)},
         page=GROUPS,
     ),
+    "heads": Instances(
+        draw=machines.counter,
+        hard={"modulo 60": partial(languages.mod, 60), "Tomita 5": named("tomita_5")},
+        outside={"modulo 4": partial(languages.mod, 4)},
+    ),
+    "offset_register": Instances(
+        hypotheses=(),
+        hard={"last letter and parity of ab": named("last_letter_and_parity_of_ab")},
+        least=True,
+    ),
+    "blocks": Instances(
+        hypotheses=(),
+        hard={"S4": partial(symmetric_group, 4, "two"), "all maps of 4 states": named("t4")},
+    ),
+    "signed_diagonal": Instances(
+        hard={"modulo 4": partial(languages.mod, 4), "Tomita 3": named("tomita_3")},
+        outside={"modulo 3": partial(languages.mod, 3)},
+        page="docs/tracking.md",
+    ),
+    "complex_diagonal": Instances(
+        hard={"S3": partial(symmetric_group, 3), "modulo 6": partial(languages.mod, 6)},
+        outside={"A5": partial(alternating_group, 5, "two")},
+        page="docs/tracking.md",
+    ),
+    "one_factor": Instances(
+        hard={"S3": partial(symmetric_group, 3), "contains abc": named("contains_abc")},
+        outside={"A5": partial(alternating_group, 5, "two")},
+    ),
     "dense": Instances(
         draw=machines.mixture(machines.any_automaton, machines.group_automaton),
         hard={"all maps of 4 states": named("t4"), "Tomita 7": named("tomita_7")},
