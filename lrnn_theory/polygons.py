@@ -16,7 +16,14 @@ from lrnn_theory.cascade import Cascade, remembered
 from lrnn_theory.characters import FiniteGroup, Index
 from lrnn_theory.cyclotomic import cos_turn, sin_turn
 from lrnn_theory.lrnn import Layer
-from lrnn_theory.series import level_automaton, permutes, refined, separated_cascade
+from lrnn_theory.series import (
+    MAX_ORDER,
+    derived_series,
+    level_automaton,
+    permutes,
+    refined,
+    separated_cascade,
+)
 from lrnn_theory.transition import Householder
 
 
@@ -112,7 +119,12 @@ def polygon_layer(core: Automaton, shape: Polygon, transition: Householder, odd:
 
 
 def _one_factor_cascade(core: Automaton) -> Cascade:
-    cascade = refined(separated_cascade(core), block_chain(0))
+    cascade = separated_cascade(core)
+    for level in cascade.levels:
+        group = FiniteGroup.generated_by(level.maps) if permutes(level) else None
+        if group and group.order <= MAX_ORDER:
+            derived_series(group, np.zeros(1, np.int64))  # no other group is made of polygons
+    cascade = refined(cascade, block_chain(0))
     for level in cascade.levels:
         if permutes(level) and level.size > 2 and polygon(level_automaton(level.maps)) is None:
             raise ValueError(f"a group of {level.size} points is neither cyclic nor dihedral")

@@ -8,6 +8,8 @@ largest one that does not contain it is taken: below what all of these share the
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -41,11 +43,18 @@ def subdirect_factors(delta: NDArray[np.int32]) -> list[Labels]:
         >>> [x.tolist() for x in subdirect_factors(counter)]
         [[0, 1, 0, 1, 0, 1], [0, 1, 2, 0, 1, 2]]
     """
+    table = delta.astype(np.int32)
+    return list(_factors(table.tobytes(), table.shape))
+
+
+@lru_cache(maxsize=4)
+def _factors(table: bytes, shape: tuple[int, int]) -> tuple[Labels, ...]:
+    delta = np.frombuffer(table, np.int32).reshape(shape)
     n = delta.shape[1]
     equality = np.arange(n)
     found = _congruences(delta) if n > 1 else None
     if found is None:
-        return [equality][: n - 1]
+        return (equality,) if n > 1 else ()
     chosen = [
         min((_largest(atom, some) for some in (found, found[::-1])), key=lambda x: int(x.max()))
         for atom in _least(found)
@@ -55,7 +64,7 @@ def subdirect_factors(delta: NDArray[np.int32]) -> list[Labels]:
         rest = [x for x in chosen if x is not labels]
         if rest and len(np.unique(np.stack(rest), axis=1).T) == n:
             chosen = rest
-    return chosen
+    return tuple(chosen)
 
 
 def _largest(atom: Labels, congruences: list[Labels]) -> Labels:

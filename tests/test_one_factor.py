@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from constructions.one_factor import ONE_FACTOR
-from lrnn_theory import Proved, Refuted, languages, verify
+from lrnn_theory import Automaton, Proved, Refuted, languages, verify
 from lrnn_theory.construction import core_of
 from lrnn_theory.scalars import delay_layer
 from lrnn_theory.strategies import automata
@@ -91,5 +91,8 @@ def test_a_delay_that_reads_the_new_value_is_refuted():
 
 def test_other_groups_are_refused():
     for automaton in (symmetric_group(5, "two"), alternating_group(5, "two")):
-        with pytest.raises(ValueError, match="5 points is neither cyclic nor dihedral"):
+        with pytest.raises(ValueError, match="is not solvable"):
             ONE_FACTOR(automaton)
+    frobenius = [[(x + 1) % 7 for x in range(7)], [2 * x % 7 for x in range(7)]]
+    with pytest.raises(ValueError, match="a group of 7 points is neither cyclic nor dihedral"):
+        ONE_FACTOR(Automaton.from_table(frobenius, accepting=[0]))
