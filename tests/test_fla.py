@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from constructions import compile_dfa
 from lrnn_theory import LRNN, Automaton, Diagonal, Householder, Layer, languages
 from lrnn_theory.export.encoding import Factor, delta_factors, is_short, spread
-from lrnn_theory.export.fla_module import LAYERS, OPERATIONS, FlaLRNN, plan_level, to_fla
+from lrnn_theory.export.fla_module import FlaLRNN, to_fla
+from lrnn_theory.export.fla_plan import LAYERS, OPERATIONS, plan_level
 from lrnn_theory.export.trial import Agrees, Differs, trial, trial_words
 from lrnn_theory.strategies import automata
 from lrnn_theory.strategies import layers as any_layers

@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from lrnn_theory.export.modulefile import load_module, save_module
     from lrnn_theory.export.onnx_graph import to_onnx
     from lrnn_theory.export.sul import aalpy_sul, from_aalpy, learn_with_aalpy
-    from lrnn_theory.export.torch_module import TorchLRNN, from_torch, to_torch
+    from lrnn_theory.export.torch_module import TorchLRNN
+    from lrnn_theory.export.torch_weights import from_torch, to_torch
     from lrnn_theory.export.trial import Agrees, Differs, trial
 
 _HOME = {
@@ -23,14 +24,14 @@ _HOME = {
     "export": "exports",
     "from_aalpy": "sul",
     "from_huggingface": "huggingface",
-    "from_torch": "torch_module",
+    "from_torch": "torch_weights",
     "learn_with_aalpy": "sul",
     "load_module": "modulefile",
     "save_module": "modulefile",
     "to_fla": "fla_module",
     "to_huggingface": "huggingface",
     "to_onnx": "onnx_graph",
-    "to_torch": "torch_module",
+    "to_torch": "torch_weights",
     "trial": "trial",
 }
 

@@ -16,7 +16,7 @@ from lrnn_theory.export.fla_module import to_fla
 from lrnn_theory.export.huggingface import to_huggingface
 from lrnn_theory.export.modulefile import save_module
 from lrnn_theory.export.onnx_graph import to_onnx
-from lrnn_theory.export.torch_module import to_torch
+from lrnn_theory.export.torch_weights import to_torch
 from lrnn_theory.export.trial import Agrees, Differs, trial
 from lrnn_theory.lrnn import LRNN
 from lrnn_theory.verification import extract

@@ -17,59 +17,32 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import product
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from lrnn_theory.exactness import exact_bits
-from lrnn_theory.export.encoding import (
-    Factor,
-    Spread,
-    SpreadFactor,
-    delta_factors,
-    is_short,
-    spread,
+from lrnn_theory.export.encoding import Spread, SpreadFactor
+from lrnn_theory.export.fla_plan import (
+    LAYERS,
+    OPERATIONS,
+    Keys,
+    Mode,
+    Plan,
+    distinct_factors,
+    key_rows,
+    plan_level,
+    value_columns,
 )
 from lrnn_theory.export.readout import Decoder, set_weight
-from lrnn_theory.export.torch_module import (
-    ExportedLevel,
-    State,
-    TorchLRNN,
-    fill,
-    floats,
-    structure_of,
-    trimmed,
-)
-from lrnn_theory.lrnn import LRNN, Layer
-
-Operation = Literal[
-    "fused_recurrent_delta_rule",
-    "chunk_delta_rule",
-    "chunk_gated_delta_product",
-    "fused_recurrent_gated_delta_rule",
-    "chunk_gated_delta_rule",
-]
-FlaLayer = Literal["DeltaNet", "GatedDeltaNet", "GatedDeltaProduct"]
-Mode = Literal["fused_recurrent", "chunk"]
-Keys = Literal["integer", "unit"]
-
-OPERATIONS: tuple[str, ...] = get_args(Operation)
-LAYERS: tuple[str, ...] = get_args(FlaLayer)
-MAX_KEY = 256
-"""Most rows of a state that the kernels take."""
-_SMALL = 4
-"""Most rows of a slot of which all small integer queries are tried."""
-_MARGIN = 0.02
-"""Least share of its largest possible value that a query must have on a codeword, or 0."""
-_NARROW, _WIDE = 1, 16
-"""Columns of a state: a fused kernel takes any number, a chunked one multiplies blocks of 16."""
+from lrnn_theory.export.torch_module import ExportedLevel, State, TorchLRNN
+from lrnn_theory.export.torch_weights import fill, floats, structure_of, trimmed
+from lrnn_theory.lrnn import LRNN
 
 
 class FlaLRNN(TorchLRNN):
@@ -149,144 +122,6 @@ def to_fla(
     return module.to(dtype).eval()
 
 
-# -------------------------------------------------------------------- queries
-
-
-class Plan:
-    """The weights of a level, before there are modules: its shape, factors, queries, codewords."""
-
-    def __init__(
-        self,
-        shape: dict[str, Any],
-        factors: Sequence[Sequence[Factor]] | Spread,
-        queries: NDArray[np.float64],
-        codewords: list[NDArray[np.float64]],
-        h0: NDArray[np.float64],
-        *,
-        unit: bool,
-        is_exact: bool,
-    ) -> None:
-        self.shape, self.factors, self.queries = shape, factors, queries
-        self.codewords, self.h0, self.unit, self.is_exact = codewords, h0, unit, is_exact
-
-
-def plan_level(layer: Layer, target: str, mode: str, keys: str) -> Plan:
-    """How a layer runs in an operation or layer of flash-linear-attention."""
-    signs = target in LAYERS
-    queries, words = _queries(layer, signs=signs)
-    h0 = floats(layer.h0)
-    shape: dict[str, Any] = {
-        "target": target,
-        "mode": mode,
-        "readings": [[len(w), w.shape[1]] for w in words],
-        "heads": len(queries),
-    }
-    if not signs:
-        plain = delta_factors(layer)
-        shape |= {"factors": max(1, *map(len, plain)), "rows": layer.n}
-        unit = keys == "unit"
-        exact = not unit and _stays_short(plain) and all(is_short(w) for w in words)
-        return Plan(shape, plain, queries, words, h0, unit=unit, is_exact=exact)
-    signed = target == "DeltaNet"
-    wide = spread(layer, signed=signed, mirrored=not signed and bool((queries < 0).any()))
-    if wide.rows > MAX_KEY:
-        raise ValueError(
-            f"A layer of {layer.n} rows takes {wide.rows} in {target}, more than {MAX_KEY}."
-        )
-    most = max(1, *map(len, wide.factors))
-    spread_queries = np.zeros((len(queries), wide.rows))
-    if wide.mirror is None:
-        spread_queries[:, wide.place] = queries
-    else:
-        spread_queries[:, wide.place] = np.maximum(queries, 0)
-        spread_queries[:, wide.mirror] = np.maximum(-queries, 0)
-    if target == "GatedDeltaProduct":
-        shape |= {"tokens": layer.n_actions, "prefix": -(-len(wide.start) // most)}
-    else:
-        shape |= {"tokens": len(_vocabulary(wide)[0]), "prefix": len(wide.start)}
-    shape |= {"factors": most, "rows": wide.rows}
-    exact = wide.is_exact
-    return Plan(shape, wide, spread_queries, words, h0, unit=False, is_exact=exact)
-
-
-def _stays_short(factors: list[list[Factor]]) -> bool:
-    """Whether products of these factors have small integer entries; see `encoding`."""
-    for f in (f for action in factors for f in action):
-        square = (f.key * f.key).sum()
-        small = all(x in (-1, 0, 1) for x in f.key.tolist()) and square <= 2
-        if not small or f.beta * square not in (0, 1, 2) or not is_short(floats(f.value)):
-            return False
-    return True
-
-
-def _queries(layer: Layer, *, signs: bool) -> tuple[NDArray[np.float64], list[NDArray[np.float64]]]:
-    """Queries (heads, n), and for every slot what its heads give on the codewords (words, heads d).
-
-    Raises:
-        ValueError: if only signs are seen, and two codewords of a slot have the same.
-    """
-    queries, words, first = [], [], 0
-    for slot in layer.codewords:
-        numbers = floats(slot)  # (words, rows, d)
-        rows = numbers.shape[1]
-        if signs:
-            chosen = _sign_queries(numbers)
-        elif _one_hot(numbers):
-            chosen = np.arange(1, rows + 1)[None].astype(float)
-        else:
-            chosen = np.eye(rows)
-        seen = np.einsum("hr,wrd->whd", chosen, numbers).reshape(len(numbers), -1)
-        wide = np.zeros((len(chosen), layer.n))
-        wide[:, first : first + rows] = chosen
-        queries.append(wide)
-        words.append(np.sign(seen) if signs else seen)
-        first += rows
-    return np.concatenate(queries), words
-
-
-def _sign_queries(words: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Queries whose signs tell codewords of one column apart: few, found one after another."""
-    flat = words[:, :, 0]
-    rows = flat.shape[1]
-    if _one_hot(words):
-        bits = max(1, rows.bit_length())
-        return (np.arange(1, rows + 1)[None] >> np.arange(bits)[:, None] & 1).astype(float)
-    eye = np.eye(rows)
-    pairs = [eye[i] + sign * eye[j] for sign in (-1, 1) for i in range(rows) for j in range(i)]
-    candidates = [*eye, *pairs]
-    if rows <= _SMALL:
-        candidates += [
-            np.array(q, float) for q in product((-2, -1, 0, 1, 2), repeat=rows) if any(q)
-        ]
-    values = np.array(candidates) @ flat.T  # (candidates, words)
-    sizes = np.linalg.norm(candidates, axis=1)[:, None] * np.linalg.norm(flat, axis=1)
-    # A 0 is seen as one only if the normalised query is not rounded.
-    short = [is_short(q / np.linalg.norm(q)) for q in candidates]
-    clear = (abs(values) > _MARGIN * sizes) | ((values == 0) & np.array(short)[:, None])
-    clear = clear.all(axis=1)
-    patterns = np.sign(values[clear])
-    usable = np.array(candidates)[clear]
-    chosen: list[int] = []
-    block = np.zeros(len(flat), np.int64)
-    while block.max() < len(flat) - 1:
-        split = [len(np.unique(block * 3 + p)) for p in patterns.astype(np.int64)]
-        best = int(np.argmax(split)) if split else 0
-        if not split or split[best] == block.max() + 1:
-            raise ValueError(
-                "A layer gives signs only, and no signs tell all codewords of a slot apart."
-            )
-        chosen.append(best)
-        block = np.unique(block * 3 + patterns[best].astype(np.int64), return_inverse=True)[1]
-    return usable[chosen] if chosen else eye[:1]
-
-
-def _one_hot(words: NDArray[np.float64]) -> bool:
-    """Whether codewords are 0 or a standard basis vector, all of at most 255 rows."""
-    flat = words.reshape(len(words), -1)
-    small = words.shape[1] < 256 and words.shape[2] == 1
-    return bool(small and ((flat == 0) | (flat == 1)).all() and (flat.sum(axis=1) <= 1).all())
-
-
 # -------------------------------------------------------------------- levels
 
 
@@ -318,7 +153,7 @@ class FlaLevel(ExportedLevel):
     def bytes_a_letter(self) -> int:
         """Bytes of keys, queries, values and what is made of them, roughly."""
         shape = self.shape
-        numbers = shape["factors"] * shape["heads"] * 4 * (_tall(shape) + _columns(shape))
+        numbers = shape["factors"] * shape["heads"] * 4 * (key_rows(shape) + value_columns(shape))
         return numbers * self.action.weight.element_size()
 
     def fill(self, plan: Plan) -> None:
@@ -348,16 +183,18 @@ class OperationLevel(FlaLevel):
         shape = self.shape
         batch, time, _ = action.shape
         heads, factors, n, d = shape["heads"], shape["factors"], shape["rows"], shape["d"]
-        wide, tall = (max(d, _WIDE), _tall(shape)) if shape["mode"] == "chunk" else (d, n)
+        wide, high = (
+            (max(d, value_columns(shape)), key_rows(shape)) if shape["mode"] == "chunk" else (d, n)
+        )
 
         def picked(weight: Tensor, size: int, to: int) -> Tensor:
             chosen = (action @ weight.flatten(1)).view(batch, time * factors, 1, size)
             return pad(chosen, (0, to - size)).expand(-1, -1, heads, -1).contiguous()
 
-        k, v = picked(self.keys, n, tall), picked(self.values, d, wide)
+        k, v = picked(self.keys, n, high), picked(self.values, d, wide)
         beta = picked(self.betas[..., None], 1, 1)[..., 0].contiguous()
-        q = pad(self.queries, (0, tall - n))
-        h0 = pad(self.h0, (0, wide - d, 0, tall - n)).float()
+        q = pad(self.queries, (0, high - n))
+        h0 = pad(self.h0, (0, wide - d, 0, high - n)).float()
         h0 = h0.expand(batch, heads, -1, -1).contiguous()
         if shape["target"] == "chunk_gated_delta_product":
             q = q.expand(batch, time, -1, -1).contiguous()
@@ -430,14 +267,14 @@ class LayerLevel(FlaLevel):
             groups = [*wide.factors, *_groups(wide.start, shape["factors"])]
             index = np.arange(shape["actions"])[:, None]
         else:
-            vocabulary, index = _vocabulary(wide)
-            groups = [[f] for f in (*vocabulary, *wide.start)]
+            distinct, index = distinct_factors(wide)
+            groups = [[f] for f in (*distinct, *wide.start)]
         set_weight(self.tokens.weight, np.eye(self.width)[index].reshape(len(index), -1).T)
         heads, n_h = shape["heads"], 1
         if shape["target"] == "GatedDeltaProduct":
             n_h = shape["factors"]
-        keys = np.zeros((self.width, n_h, heads, _tall(shape)))
-        values = np.zeros((self.width, n_h, heads, _columns(shape)))
+        keys = np.zeros((self.width, n_h, heads, key_rows(shape)))
+        values = np.zeros((self.width, n_h, heads, value_columns(shape)))
         logits = np.full((self.width, n_h, heads), _logit(0))
         for token, group in enumerate(groups):
             for j, f in enumerate(group):
@@ -445,28 +282,20 @@ class LayerLevel(FlaLevel):
                 values[token, j, :, 0] = f.value
                 logits[token, j] = _logit(f.beta)
         keys[..., 0] = np.where((keys == 0).all(-1), 64, keys[..., 0])  # beta is 0: any key will do
-        queries = np.zeros((heads, _tall(shape)))
+        queries = np.zeros((heads, key_rows(shape)))
         queries[:, : plan.queries.shape[1]] = plan.queries * 64
         set_weight(layer.q_proj.weight, np.tile(queries.ravel()[:, None], self.width))
         set_weight(layer.k_proj.weight, keys.reshape(self.width, -1).T)
         set_weight(layer.v_proj.weight, values.reshape(self.width, -1).T)
         set_weight(layer.b_proj.weight, logits.reshape(self.width, -1).T)
-        set_weight(layer.o_norm.weight, np.full(_columns(shape), _columns(shape) ** -0.5))
-        out = np.zeros((self.width, heads, _columns(shape)))
+        set_weight(layer.o_norm.weight, np.full(value_columns(shape), value_columns(shape) ** -0.5))
+        out = np.zeros((self.width, heads, value_columns(shape)))
         out[np.arange(heads), np.arange(heads), 0] = 1
         set_weight(layer.o_proj.weight, out.reshape(self.width, -1))
         if shape["target"] == "GatedDeltaNet":  # a decay of exp(-exp(-200) ...) = 1
             set_weight(layer.A_log, np.full(heads, -200))
             set_weight(layer.dt_bias, np.zeros(heads))
             set_weight(layer.a_proj.weight, np.zeros((heads, self.width)))
-
-
-def _tall(shape: dict[str, Any]) -> int:
-    return max(16, 1 << (shape["rows"] - 1).bit_length())
-
-
-def _columns(shape: dict[str, Any]) -> int:
-    return _WIDE if shape["mode"] == "chunk" else _NARROW
 
 
 def _logit(beta: float) -> float:
@@ -478,29 +307,6 @@ def _logit(beta: float) -> float:
 
 def _groups(factors: list[SpreadFactor], size: int) -> list[list[SpreadFactor]]:
     return [factors[i : i + size] for i in range(0, len(factors), size)]
-
-
-def _vocabulary(wide: Spread) -> tuple[list[SpreadFactor], NDArray[np.int64]]:
-    """The distinct factors, and those of every action by number, (actions, factors).
-
-    An action of few factors ends with a factor of beta 0.
-    """
-    known: dict[Any, int] = {}
-    vocabulary: list[SpreadFactor] = []
-
-    def number(factor: SpreadFactor) -> int:
-        name = (factor.key.tobytes(), factor.beta, factor.value)
-        if name not in known:
-            known[name] = len(vocabulary)
-            vocabulary.append(factor)
-        return known[name]
-
-    most = max(1, *map(len, wide.factors))
-    rest = SpreadFactor(np.zeros(wide.rows), 0.0, 0.0)
-    index = [
-        [number(f) for f in (*factors, *[rest] * (most - len(factors)))] for factors in wide.factors
-    ]
-    return vocabulary, np.array(index)
 
 
 # -------------------------------------------------------------------- flash-linear-attention itself
@@ -529,7 +335,7 @@ def _imported() -> Iterator[None]:
 def _layer(shape: dict[str, Any], width: int) -> Any:
     with _imported():
         from fla import layers
-    heads, tall, columns = shape["heads"], _tall(shape), _columns(shape)
+    heads, rows, wide = shape["heads"], key_rows(shape), value_columns(shape)
     options: dict[str, Any] = {
         "hidden_size": width,
         "num_heads": heads,
@@ -539,10 +345,10 @@ def _layer(shape: dict[str, Any], width: int) -> Any:
         "layer_idx": 0,
     }
     if shape["target"] == "DeltaNet":
-        options |= {"expand_k": heads * tall / width, "expand_v": heads * columns / width}
+        options |= {"expand_k": heads * rows / width, "expand_v": heads * wide / width}
         options |= {"qk_activation": "identity", "qk_norm": "l2", "use_gate": False}
     else:
-        options |= {"head_dim": tall, "expand_v": columns / tall}
+        options |= {"head_dim": rows, "expand_v": wide / rows}
     if shape["target"] == "GatedDeltaNet":
         options |= {"use_gate": False}
     if shape["target"] == "GatedDeltaProduct":

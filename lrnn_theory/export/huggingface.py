@@ -15,7 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lrnn_theory.export.torch_module import TorchLRNN, to_torch
+from lrnn_theory.export.torch_module import TorchLRNN
+from lrnn_theory.export.torch_weights import to_torch
 from lrnn_theory.lrnn import LRNN
 
 _MISSING = "Exports to Hugging Face need it: pip install 'lrnn-theory[huggingface]'."

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lrnn_theory.export.torch_module import floats, trimmed
+from lrnn_theory.export.torch_weights import floats, trimmed
 from lrnn_theory.lrnn import LRNN, Level
 from lrnn_theory.textfile import write_atomically
 from lrnn_theory.transition import MAX_WEIGHTS

@@ -214,7 +214,7 @@ class LRNN:
         """
         import torch
 
-        from lrnn_theory.export.torch_module import to_torch
+        from lrnn_theory.export.torch_weights import to_torch
 
         return to_torch(self, dtype or torch.float32)
 
