@@ -6,7 +6,7 @@ factor C = I - beta k k^T acts as H' <- C H' + beta k v^T for v = -H_0^T k: the 
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -43,7 +43,8 @@ def compiled_start(lrnn: LRNN, architecture: Architecture, classes: int) -> dict
     """
     letters = len(lrnn.letters)
     model = Model(architecture, letters, classes)
-    layer = cast("DeltaProduct", model.blocks[0].layer)
+    block: Any = model.blocks[0]
+    layer: DeltaProduct = block.layer
     level = lrnn.levels[0]
     t = level.layer.transition
     fits = (
@@ -80,9 +81,7 @@ def compiled_start(lrnn: LRNN, architecture: Architecture, classes: int) -> dict
     root = layer.width**0.5
     embedding = torch.zeros(letters, layer.width)
     embedding[:, :letters] = root * torch.eye(letters)
-    norm = model.blocks[0].norm
-    assert isinstance(norm, torch.nn.Module)
-    seen = norm(embedding).diagonal()  # what the layer sees of its letter
+    seen = block.norm(embedding).diagonal()  # what the layer sees of its letter
     project, beta = layer.project.weight, layer.beta.weight
     for j in range(layer.factors):
         for offset, rows in ((1 + j, keys), (1 + layer.factors + j, values)):
