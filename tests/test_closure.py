@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import struct
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from typing import Any
 from unittest.mock import patch
 
@@ -21,7 +22,22 @@ from mutants import MACHINES, machine
 from networks import counter, networks, weighing
 
 from constructions import compile_dfa
-from lrnn_theory import LRNN, Arithmetic, Automaton, Budget, Dense, Layer, Level, languages, scan
+from lrnn_theory import (
+    LRNN,
+    Arithmetic,
+    Automaton,
+    Budget,
+    Dense,
+    Diagonal,
+    Layer,
+    Level,
+    Proved,
+    Refuted,
+    check,
+    languages,
+    scan,
+    verify,
+)
 from lrnn_theory.strategies import automata
 from lrnn_theory.verification import configurations, states
 from lrnn_theory.verification.closure import Closed, Confused, Stopped, Wrong, close
@@ -103,7 +119,7 @@ class Queue:
         return sha.hexdigest()
 
 
-def check(queue: Queue, automaton: Automaton, arithmetic: str) -> None:
+def compare(queue: Queue, automaton: Automaton, arithmetic: str) -> None:
     """The closure is what the queue says."""
     lrnn, decoder = queue.lrnn, queue.decoder
     result = closed(lrnn, automaton, "exact", decoder)
@@ -142,7 +158,7 @@ def test_random_networks_are_closed_as_a_queue_closes_them(
     queue = Queue(lrnn, target_of(lrnn, automaton), decoder)
     assume(queue.fault or len(queue.order) <= LIMIT)
     with patch.object(configurations, "_SLICE_WORDS", words):
-        check(queue, automaton, arithmetic)
+        compare(queue, automaton, arithmetic)
 
 
 @pytest.mark.parametrize("name", [name for name in MACHINES if "rotation" not in name])
@@ -153,7 +169,7 @@ def test_a_machine_is_closed_and_some_decoder_is_right_because_its_own_is(name: 
         assert queue.small
         assert queue.fault is None
         assert len(queue.order) <= LIMIT
-        check(queue, m.automaton, "bfloat16")
+        compare(queue, m.automaton, "bfloat16")
 
 
 @given(automata(max_states=5, max_letters=2), st.sampled_from(["regular_language", "input_shift"]))
@@ -334,3 +350,28 @@ def test_a_gpu_closes_alike(arithmetic: str) -> None:
         target = target_of(lrnn, m)
         here, there = (close(lrnn, target, form, Budget(), device=d) for d in ("cpu", "cuda"))
         assert here == there
+
+
+def test_any_decoder_sees_no_more_than_a_readout():
+    turns = LRNN.from_layer(
+        Diagonal(np.array([[-1]])), inputs=[[[0]]], initial=[[Fraction(1, 4)]], letters="a"
+    )
+    assert isinstance(verify(turns, "(aa)*", "exact", decoder="any"), Proved)
+    found = verify(turns, "(aa)*", "{0,1}:cast", decoder="any")  # casts 1/4 and -1/4 to 0
+    assert isinstance(found, Refuted)
+    assert {len(found.word) % 2, len(found.other) % 2} == {0, 1}
+    assert isinstance(check(found.certificate), Refuted)
+
+
+def test_any_decoder_does_not_see_how_far_a_chunk_has_got():
+    rests = LRNN.from_layer(
+        Diagonal(np.array([[Fraction(1, 3)]])), inputs=[[[0]]], initial=[[0]], letters="a"
+    )
+    found = verify(rests, "(aaa)*", "float32@chunk:3", decoder="any")
+    assert isinstance(found, Refuted)
+    assert isinstance(check(found.certificate), Refuted)
+    ticks = LRNN.from_layer(
+        Diagonal(np.array([[Fraction(1, 3)]])), inputs=[[[0]]], initial=[[1]], letters="a"
+    )
+    proved = verify(ticks, "a*", "float32@chunk:3", decoder="any")
+    assert isinstance(check(proved.certificate), Proved)

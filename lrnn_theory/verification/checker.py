@@ -308,15 +308,17 @@ class Layer:
             (size, p, s), (_, q, r) = grown[-2:]
             q = self.dense(q)
             grown = (*grown[:-2], (2 * size, rounds.affine(q, p), rounds.affine(q, s, r)))
-        for _, p, s in grown:
-            seen = rounds.affine(self.dense(p), seen, s)
+        seen = self.shown((seen, grown))
         through = not grown or grown[0][0] == rounds.chunk
         return (seen, ()) if through else (state[0], grown), *self.read_out(seen, action)
 
     def shown(self, state):
         """What a readout sees of a state: in the cast model, its cast."""
         if not self.rounds.is_cast:
-            return state
+            seen, blocks = state
+            for _, p, s in blocks:
+                seen = self.rounds.affine(self.dense(p), seen, s)
+            return seen
         near = self.rounds.form.nearest
         casts = [[count * near(x) for x in term] for term, count in state]
         return tuple(near(sum(x)) for x in zip([0] * len(self.h0), *casts, strict=True))
@@ -507,7 +509,7 @@ class Claim:
 
     def shown(self, letter, states, *kept):
         """What a readout sees, without what the cast model hides of states."""
-        return letter, [x.shown(h) for x, h in zip(self.layers, states, strict=True)], kept
+        return letter, *(x.shown(h) for x, h in zip(self.layers, states, strict=True)), kept
 
     def cost(self):
         """About how many steps of layers the proof takes."""
@@ -547,7 +549,7 @@ class Claim:
         """The configuration after a letter that is answered right."""
         there, view, answer, right = self.after(here, letter)
         if self.any:
-            answer = self.views.setdefault(view, right)
+            answer = self.views.setdefault(self.shown(*view), right)
         need(answer == right, "a word is answered wrongly")
         return there
 

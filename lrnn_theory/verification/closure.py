@@ -179,8 +179,9 @@ class _AnyDecoder:
         self._first = Stack(torch.empty((0, 2), dtype=torch.int64, device=reached.device))
 
     def __call__(self, step: Step) -> Confused | None:
+        reached = self._reached
         view = torch.cat(
-            [step.letter[:, None], step.after[:, :-1], step.before[:, self._reached.memory]], 1
+            [step.letter[:, None], reached.shown(step.after), step.before[:, reached.memory]], 1
         )
         number, fresh = self._views.add(view)
         transition = torch.arange(step.first, step.first + len(view), device=view.device)

@@ -171,6 +171,11 @@ class Configurations:
         after[:, self._tail_columns], output = self._tail(joint, before[:, self._tail_columns])
         return after, output
 
+    def shown(self, rows: Tensor) -> Tensor:
+        """Configurations without the automaton's state, and of layers what a readout sees."""
+        layers = [table.shown(rows[:, i]) for i, table in enumerate(self._tables)]
+        return torch.cat([*(x[:, None] for x in layers), rows[:, len(layers) : -1]], 1)
+
     def word(self, transition: int) -> tuple[int, ...]:
         """The letters of the target on the way to a transition, its own the last."""
         n_letters, origin = len(self._classes), self._origin.rows.cpu()

@@ -49,6 +49,9 @@ class StateTable:
         self._states.add(first)
         self.device = first.device if self._tensors else torch.device("cpu")
         self._codewords = Stack(torch.as_tensor(self._kernel.decode(first)))
+        self._observe = getattr(self._kernel, "observe", None)
+        self._sights: dict[Hashable, int] = {}
+        self._shown = Stack(torch.empty(0, dtype=torch.int64, device=self.device))
         self._readout = torch.tensor(layer.readout, device=self.device)
         shape = (1, layer.n_actions)
         self._next = Stack(torch.full(shape, -1, dtype=torch.int32, device=self.device))
@@ -82,6 +85,21 @@ class StateTable:
     def read(self, states: Tensor, actions: Tensor) -> Tensor:
         """As `coordinates`, for int64 tensors (k,) on the device: (k, 2)."""
         return self._readout[actions, self._codewords.rows[states]]
+
+    def shown(self, states: Tensor) -> Tensor:
+        """For every state a number, the same for those that show a readout the same.
+
+        In the cast model it sees casts, not exact terms; in chunks and trees, not how they stand.
+        """
+        if self._observe is None:
+            return states
+        if known := range(len(self._shown.rows), len(self)):
+            seen = self._observe(self._states.take(torch.tensor(known, device=self.device)))
+            rows = seen.reshape(len(known), -1).tolist()
+            keys = [tuple(x if x == x else "nan" for x in row) for row in rows]
+            sights = [self._sights.setdefault(key, len(self._sights)) for key in keys]
+            self._shown.append(torch.tensor(sights, device=self.device))
+        return self._shown.rows[states]
 
     def representatives(self, limit: int) -> Tensor | None:
         """For every state, the first one that reads the same whatever actions follow.
