@@ -245,7 +245,7 @@ THEOREMS = (
         outside={
             "a swap": lambda: _of([[0, 1], [1, 0]], [0, 0], "fixed4.0:once", [0, 1], [1, 0])
         },
-        page=f"{PAGE}#counterexamples",
+        page=f"{PAGE}#which-layers-are-safe",
         tests=TESTS,
     ),
     Theorem(
