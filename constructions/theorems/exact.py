@@ -280,7 +280,7 @@ THEOREMS = (
             "differences of its points to itself, and p is the order of A on U: the least common "
             "multiple of the orders of its eigenvalues there, some of A's roots of unity."
         ),
-        citation="docs/tracking.md, the proof for one layer",
+        citation="ours",
         status="proved",
         precision=EXACT,
         hypotheses=(_letters(1), FINITE),
@@ -295,7 +295,7 @@ THEOREMS = (
             ),
         },
         outside={"h -> h + 1": lambda: _one_letter(1, 1)},
-        page="docs/tracking.md#one-layer",
+        page="docs/proofs/unary.md",
         tests=("tests/test_profile.py",),
     ),
     Theorem(
@@ -306,7 +306,7 @@ THEOREMS = (
             "not recognise (11)* with finitely many exact states.  (With infinitely many it may: "
             "h -> h + 1, read modulo 2.)"
         ),
-        citation="docs/tracking.md; it covers three and more factors, which spectra do not",
+        citation="ours; it covers three and more factors, which spectra do not",
         status="proved",
         precision=EXACT,
         hypotheses=(within(-1, 1, open_below=True),),
@@ -319,7 +319,7 @@ THEOREMS = (
             ),
         },
         outside={"the scalar -1": lambda: factors([[1]], [-1])},
-        page="docs/tracking.md#one-layer",
+        page="docs/proofs/unary.md#what-follows",
         tests=("tests/test_profile.py",),
     ),
     Theorem(

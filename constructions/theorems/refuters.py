@@ -20,7 +20,6 @@ from lrnn_theory.lrnn import LRNN, Layer, Level
 from lrnn_theory.theorem import Hypothesis, Theorem, ViolationError, Worst, require
 from lrnn_theory.transition import Dense
 
-PAGE = "docs/theorems.md#refuters"
 TESTS = ("tests/test_refute.py", "tests/test_theorems.py")
 BY_HAND = 160
 """Lengths up to which words are followed from the definition."""
@@ -274,7 +273,7 @@ THEOREMS = (
             "constant.  `refute` names the words."
         ),
         citation=f"{GRAZZI}, Theorem 1",
-        status="cited",
+        status="proved",
         precision=MODEL,
         hypotheses=(Hypothesis("all eigenvalues are real and nonnegative", _nonnegative),),
         draw=_parity_network,
@@ -283,7 +282,7 @@ THEOREMS = (
             "three decays": lambda: _chain("01", [_DECAY] * 3, "fixed4.1", languages.parity()),
         },
         outside={"a sign": lambda: _chain("01", [_SIGN], "{-1,0,1}", languages.parity())},
-        page=PAGE,
+        page="docs/proofs/parity.md",
         tests=TESTS,
     ),
     Theorem(
@@ -296,7 +295,7 @@ THEOREMS = (
             "modulo 2^(L+1) either.  `refute` names the words."
         ),
         citation=f"{GRAZZI}, Theorem 2; the period is what its proof gives",
-        status="cited",
+        status="proved",
         precision=MODEL,
         hypotheses=(Hypothesis("products of 2^(i-1) matrices have real spectra", _real_products),),
         draw=_counting_network,
@@ -314,7 +313,7 @@ THEOREMS = (
                 "1", [_SIGN, _SWAPS], "{-1,0,1}", _modulo(8)
             )
         },
-        page=PAGE,
+        page="docs/proofs/modular-counting.md",
         tests=TESTS,
     ),
     Theorem(
@@ -325,7 +324,7 @@ THEOREMS = (
             "every rational polynomial q, and nonnegative if moreover tr A q(A)^2 >= 0.  So a "
             "polynomial refutes it, and sign changes or LDL^T factors prove it."
         ),
-        citation="Hermite; docs/theorems.md",
+        citation="Hermite; docs/impossibility.md",
         status="proved",
         precision="exact rational arithmetic",
         draw=_random_matrix,
@@ -336,7 +335,7 @@ THEOREMS = (
             "nilpotent": lambda: plain.exact([[2, -4], [1, -2]]),
             "irrational eigenvalues": lambda: plain.exact([[2, 1], [1, 1]]),
         },
-        page=PAGE,
+        page="docs/impossibility.md#2-exact-spectra",
         tests=("tests/test_refute.py",),
     ),
 )  # fmt: skip

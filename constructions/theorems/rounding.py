@@ -24,7 +24,7 @@ from lrnn_theory.lrnn import LRNN, Layer, Level
 from lrnn_theory.theorem import Hypothesis, Theorem, Worst, require
 from lrnn_theory.transition import Dense, Householder
 
-PAGE = "docs/theorems.md"
+PAGE = "docs/proofs/rounding.md"
 TESTS = ("tests/test_census.py", "tests/test_theorems.py")
 ONCE = "an exact dot product, rounded once a step; overflow saturates"
 Q = Fraction
@@ -245,7 +245,7 @@ THEOREMS = (
         outside={
             "a swap": lambda: _of([[0, 1], [1, 0]], [0, 0], "fixed4.0:once", [0, 1], [1, 0])
         },
-        page=f"{PAGE}#where-theorem-1-ends",
+        page=f"{PAGE}#which-layers-are-safe",
         tests=TESTS,
     ),
     Theorem(

@@ -174,8 +174,8 @@ def _settles(
 ) -> Theorem:
     return Theorem(
         key=key, name=name, statement=statement, status="proved", hypotheses=(hypothesis,),
-        draw=draw, page=f"{PAGE}#where-rounding-settles", tests=TESTS,
-        citation=more.pop("citation", "ours; docs/theorems.md"), **more,
+        draw=draw, page=PAGE, tests=TESTS,
+        citation=more.pop("citation", "ours"), **more,
     )  # fmt: skip
 
 
@@ -250,7 +250,7 @@ THEOREMS = (
         Hypothesis("the stored matrix is symmetric", _is_symmetric),
         _symmetric,
         precision=ONCE,
-        citation="after Goles, Olivos, Discrete Math. 30 (1980); docs/theorems.md",
+        citation="after Goles, Olivos, Discrete Math. 30 (1980)",
         examine=lambda step: _periods(step, lambda p: p <= 2, "period at most 2"),
         hard={"a swap": lambda: _swap("fixed5.2:once")},
         outside={

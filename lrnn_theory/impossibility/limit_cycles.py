@@ -1,8 +1,8 @@
 """Where the theorems end: cycles that rounding makes, and reasons why there are none.
 
 A layer repeats one action, H <- q(A H + B), and rounds.  `period_one_reason` looks for a proof that
-its orbits end in fixed points, `limit_cycle` for an orbit that does not.  docs/limit-cycles.md has
-the proofs.
+its orbits end in fixed points, `limit_cycle` for an orbit that does not.  docs/limit-cycles.md
+says what they ask for, docs/proofs/rounding.md has the proofs.
 """
 
 from __future__ import annotations
