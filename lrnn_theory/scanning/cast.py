@@ -95,6 +95,10 @@ class CastKernel:
             out[i] = x
         return out
 
+    def observe(self, h: NDArray[Any]) -> NDArray[Any]:
+        """What the decoder sees of states, (batch, n, d)."""
+        return np.array([self.seen(x) for x in h[:, 0, 0]]).reshape(-1, *self._shape)
+
     def decode(self, h: NDArray[Any]) -> NDArray[np.int64]:
         """Nearest codeword, slot by slot."""
         return np.array([self._reader(self.seen(x)) for x in h[:, 0, 0]], np.int64)
