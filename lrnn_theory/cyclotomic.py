@@ -289,6 +289,18 @@ def simplify(x: Exact) -> Exact:
     return value.numerator if Fraction(value).denominator == 1 else value
 
 
+def short_text(x: Exact) -> str:
+    """An exact number for people: short rationals whole, others to four digits after a `~`.
+
+    Example:
+        >>> short_text(Fraction(1, 2)), short_text(-3), short_text(cos_turn(1, 7))
+        ('1/2', '-3', '~0.6235')
+    """
+    x = simplify(x)
+    text = "" if isinstance(x, Cyclotomic) else str(x)
+    return text if 0 < len(text) <= 12 else f"~{float(x):.4g}"
+
+
 _TERM = re.compile(r"(-?\d+(?:/\d+)?)(?: z(\d+)\^(\d+))?\Z", re.ASCII)
 
 

@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lrnn_theory.arithmetic import Arithmetic
+from lrnn_theory.cyclotomic import short_text
 from lrnn_theory.lrnn import LRNN
 from lrnn_theory.scanning import Machine
 from lrnn_theory.words import Word, encode_word
 
 MAX_NUMBERS = 4_000_000
 """Most numbers of all states together that a trace holds."""
+MAX_SHOWN = 40
+"""Most letters of a trace, and most numbers of a state, that its table shows."""
 
 
 @dataclass(frozen=True, eq=False)
 class Trace:
-    """What a linear RNN did on one word.
+    """What a linear RNN did on one word; its text is a table, in a notebook one in HTML.
 
     Attributes:
+        lrnn: the network.
         arithmetic: where it ran, written out.
         word: indices of its letters, (time,).
-        states: for every layer its states as float64, (time + 1, n, d), the initial one first;
-            those of the layers of a tail come last.
+        states: for every layer its states, (time + 1, n, d), the initial one first, in numbers of
+            the arithmetic: exact ones stay exact.  Those of the layers of a tail come last.
         actions: for every stored layer, the actions it took, (time,).
         coordinates: for every stored layer, the coordinates that its state was read as,
             (time + 1,), the initial one first.
@@ -33,12 +39,65 @@ class Trace:
             machine.
     """
 
+    lrnn: LRNN
     arithmetic: str
     word: NDArray[np.int64]
-    states: tuple[NDArray[np.float64], ...]
+    states: tuple[NDArray[Any], ...]
     actions: tuple[NDArray[np.int64], ...]
     coordinates: tuple[NDArray[np.int64], ...]
     outputs: NDArray[np.int64]
+
+    @property
+    def floats(self) -> tuple[NDArray[np.float64], ...]:
+        """The states as float64."""
+        return tuple(states.astype(np.float64) for states in self.states)
+
+    def __repr__(self) -> str:
+        rows = self._rows()
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        return "\n".join(
+            "  ".join(x.ljust(w) for x, w in zip(row, widths, strict=True)).rstrip() for row in rows
+        )
+
+    def _repr_html_(self) -> str:
+        return html_table(self._rows())
+
+    def _rows(self) -> list[list[str]]:
+        """The head and a row for every letter; the middle of a long word is left out."""
+        rows = [["letter", *(f"layer {i + 1}" for i in range(len(self.states))), "output"]]
+        times = list(range(len(self.outputs)))
+        for t in _shortened(times, MAX_SHOWN):
+            if t is None:
+                rows.append(["…"] * len(rows[0]))
+                continue
+            letter = self.lrnn.letters[self.word[t - 1]] if t else ""
+            output = int(self.outputs[t])
+            said = self.lrnn.output_symbols[output] if output >= 0 else ""
+            rows.append([letter, *(_entries(states[t]) for states in self.states), said])
+        return rows
+
+
+def _entries(state: NDArray[Any]) -> str:
+    """The numbers of a state as text."""
+    texts = (
+        "…" if x is None else f"{x:g}" if isinstance(x, float) else short_text(x)
+        for x in _shortened(state.ravel().tolist(), MAX_SHOWN)
+    )
+    return " ".join(texts)
+
+
+def _shortened(items: list[Any], most: int) -> list[Any]:
+    """A list, with None for the middle of a long one."""
+    return items if len(items) <= most else [*items[: most // 2], None, *items[-most // 2 :]]
+
+
+def html_table(rows: Sequence[Sequence[str]]) -> str:
+    """Rows of text as an HTML table; the first is its head."""
+    cells = [
+        "".join(f"<{tag}>{escape(x)}</{tag}>" for x in row)
+        for tag, row in zip(["th"] + ["td"] * (len(rows) - 1), rows, strict=True)
+    ]
+    return f"<table>{''.join(f'<tr>{row}</tr>' for row in cells)}</table>"
 
 
 def trace(lrnn: LRNN, word: Word, arithmetic: str | Arithmetic = "float32") -> Trace:
@@ -59,6 +118,12 @@ def trace(lrnn: LRNN, word: Word, arithmetic: str | Arithmetic = "float32") -> T
         >>> run = trace(compile_dfa("(0|10*1)*"), "101", "bfloat16")
         >>> run.states[0].ravel().tolist(), run.outputs.tolist()
         ([1.0, -1.0, -1.0, 1.0], [1, 0, 0, 1])
+        >>> run
+        letter  layer 1  output
+                1        1
+        1       -1       0
+        0       -1       0
+        1       1        1
     """
     letters = encode_word(word, {name: i for i, name in enumerate(lrnn.letters)})
     numbers = (len(letters) + 1) * lrnn.state_size
@@ -82,6 +147,7 @@ def trace(lrnn: LRNN, word: Word, arithmetic: str | Arithmetic = "float32") -> T
         states.append(_numbers(machine, state.hidden))
         outputs.append(int(state.output[0]))
     return Trace(
+        lrnn,
         str(machine.arithmetic),
         letters,
         tuple(map(np.stack, zip(*states, strict=True))),
@@ -91,13 +157,13 @@ def trace(lrnn: LRNN, word: Word, arithmetic: str | Arithmetic = "float32") -> T
     )
 
 
-def _numbers(machine: Machine, hidden: tuple[Any, ...]) -> list[NDArray[np.float64]]:
+def _numbers(machine: Machine, hidden: tuple[Any, ...]) -> list[NDArray[Any]]:
     """The state of every layer, (n, d), as its decoder sees it."""
     rows = []
     for i, h in enumerate(hidden):
         kernel = machine.kernels[i] if i < len(machine.kernels) else None
-        observe = getattr(kernel, "observe", None)  # chunks and trees hold more than a state
-        rows.append(np.asarray(observe(h)[0] if observe else h[0]).astype(np.float64))
+        observe = getattr(kernel, "observe", None)  # chunks, trees and casts hold more than a state
+        rows.append(np.asarray(observe(h)[0] if observe else h[0]).copy())
     return rows
 
 

@@ -54,18 +54,6 @@ def test_states_are_those_of_the_arithmetic():
     assert lrnn.decode(lrnn.encode(20, "bfloat16"), "bfloat16").tolist() == [20]
 
 
-def test_a_trace_has_all_states_and_outputs():
-    trace = compile_dfa("(a|b)*b").trace("ab")
-    assert trace.letters == ("a", "b")
-    assert trace.outputs == ("0", "0", "1")
-    assert [h.shape for h in trace.hidden] == [(3, 2, 1)]
-    assert trace.hidden[0][:, :, 0].tolist() == [[1, 0], [1, 0], [0, 1]]
-    assert trace._repr_html_().count("<tr>") == 4
-    rounded = compile_dfa(languages.mod(7), "rotation").trace("aa", "bfloat16")
-    assert rounded.hidden[0].dtype.kind == "f"
-    assert compile_dfa(languages.protocol("tls")).trace([]).outputs == (None,)
-
-
 def test_notebooks_show_small_matrices():
     html = compile_dfa(languages.parity())._repr_html_()
     assert "[[-1]]" not in html

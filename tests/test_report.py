@@ -4,6 +4,7 @@ import html.parser
 import json
 import re
 import shlex
+from pathlib import Path
 
 import pytest
 from command_line import lrnn as command
@@ -94,6 +95,19 @@ def test_facts(name):
     assert claims["factors"] is None or made["factors"] <= claims["factors"]
     assert [x["n"] * x["d"] for x in found.facts["weights"]] == made["widths"]
     assert len(json.dumps(found.facts)) < 300_000
+
+
+def test_facts_are_documented():
+    """Every key is named in the table of docs/report.md; a proof tells how it was found."""
+    table = (Path(__file__).parents[1] / "docs/report.md").read_text().split("## As JSON")[1]
+    named = re.findall(r"`(\w[\w ]*)`", table)
+    found = report("(11)*", arithmetics=["bfloat16"]).facts
+    for row in (found, found["construction"], *found["verdicts"], *found["weights"]):
+        assert set(row) <= set(named), set(row) - set(named)
+    verdict = found["verdicts"][0]
+    assert verdict["method"] == "compositional"
+    assert set(verdict["statistics"]) <= set(named)
+    assert verdict["statistics"]["layer states"] == 2
 
 
 @pytest.mark.slow

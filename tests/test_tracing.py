@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from constructions import compile_dfa
 from lrnn_theory import languages, scan, trace, tracing
 from lrnn_theory.cascade import Budget, decompose
+from lrnn_theory.cyclotomic import Cyclotomic, cos_turn, sin_turn
 from lrnn_theory.strategies import automata
 from lrnn_theory.transition import Householder
 from lrnn_theory.wiring import wire
@@ -42,7 +43,7 @@ def test_states_are_those_of_the_scan(machine, arithmetic):
     assert len(run.states) == len(lrnn.widths)
     for t in (1, 7):
         _, state = scan(lrnn, word[None, :t], arithmetic, return_state=True)
-        for mine, theirs in zip(run.states, state.hidden, strict=True):
+        for mine, theirs in zip(run.floats, state.hidden, strict=True):
             assert mine[t].tolist() == np.asarray(theirs[0]).astype(float).tolist()
 
 
@@ -52,7 +53,7 @@ def test_actions_explain_the_states(construction):
     lrnn = compile_dfa(languages.contains("abc"), construction)
     run = trace(lrnn, "abcabbabcc", "exact")
     for level, states, actions, read in zip(
-        lrnn.levels, run.states, run.actions, run.coordinates, strict=True
+        lrnn.levels, run.floats, run.actions, run.coordinates, strict=True
     ):
         transition = level.layer.transition
         assert isinstance(transition, Householder)
@@ -62,6 +63,41 @@ def test_actions_explain_the_states(construction):
             codewords = level.layer.readout[a, :, 1]
             assert read[t + 1] in codewords
     assert len({tuple(x) for x in run.coordinates[0].reshape(-1, 1)}) > 1
+
+
+def test_states_are_numbers_of_the_arithmetic():
+    lrnn = compile_dfa(languages.mod(7), "rotation")
+    exact, rounded = lrnn.trace("aa", "exact"), lrnn.trace("aa", "bfloat16")
+    assert all(isinstance(x, Cyclotomic) for x in exact.states[0][1:].ravel())
+    assert exact.states[0][1].ravel().tolist() == [cos_turn(1, 7), sin_turn(1, 7)]
+    assert str(exact).splitlines()[2].split() == ["a", "~0.6235", "~0.7818", "0"]
+    assert rounded.states[0].dtype.kind == "f"
+    assert [x.dtype for x in exact.floats] == [np.float64]
+    assert compile_dfa("(a|b)*b").trace("ab", "exact").states[0].dtype.kind == "i"
+
+
+def test_states_of_the_cast_model_are_those_that_the_decoder_sees():
+    run = compile_dfa(languages.mod(7), "rotation").trace("aa", "{-1,0,1}:cast")
+    assert [h.ravel().tolist() for h in run.states[0]] == [[1, 0], [1, 1], [0, 1]]
+
+
+def test_what_is_shown():
+    run = compile_dfa("(<|b)*b").trace("<b")
+    rows = [line.split() for line in str(run).splitlines()]
+    assert rows[1:] == [["1", "0", "0"], ["<", "1", "0", "0"], ["b", "0", "1", "1"]]
+    assert run._repr_html_().count("<tr>") == 4
+    assert "<td>&lt;</td>" in run._repr_html_()
+    assert "output" in str(compile_dfa(languages.protocol("tls")).trace([]))  # and no output
+
+
+def test_long_traces_are_shown_in_part():
+    run = compile_dfa("(ab)*").trace("ab" * 500 + "b")
+    lines = str(run).splitlines()
+    assert len(lines) == tracing.MAX_SHOWN + 2
+    assert lines[tracing.MAX_SHOWN // 2 + 1].split() == ["…"] * len(lines[0].split("  "))
+    assert lines[-1].split()[0] == "b"
+    wide = compile_dfa(languages.mod(60), "dense").trace("a")
+    assert "…" in str(wide)
 
 
 def test_misuse(monkeypatch):

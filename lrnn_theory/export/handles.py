@@ -1,4 +1,4 @@
-"""Hidden states by hand: those of an automaton's states, the way back, and all of a word.
+"""Hidden states by hand: those of an automaton's states, and the way back.
 
 The states of an LRNN in an arithmetic are those of the minimal automaton that it implements there
 (`extract`), which is numbered breadth first from the initial state 0.
@@ -6,13 +6,10 @@ The states of an LRNN in an arithmetic are those of the minimal automaton that i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from html import escape
-from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from lrnn_theory.arithmetic import Arithmetic
@@ -20,9 +17,9 @@ from lrnn_theory.automaton import Automaton
 from lrnn_theory.congruence import distinguishing_word
 from lrnn_theory.dispatch import scan
 from lrnn_theory.lrnn import LRNN
-from lrnn_theory.scanning import Machine, ScanState
+from lrnn_theory.scanning import ScanState
+from lrnn_theory.tracing import html_table
 from lrnn_theory.verification import extract
-from lrnn_theory.words import Word, encode_word
 
 _implemented: WeakKeyDictionary[LRNN, dict[Arithmetic, Automaton]] = WeakKeyDictionary()
 
@@ -94,76 +91,6 @@ def _separating(machine: Automaton) -> list[tuple[int, ...]]:
     return words
 
 
-# -------------------------------------------------------------------- traces
-
-
-@dataclass(frozen=True, eq=False)
-class Trace:
-    """Everything that an LRNN holds while it reads a word.
-
-    Attributes:
-        letters: the word.
-        hidden: for every layer its states, (time + 1, n, d); the first is the initial one.
-        outputs: the output after every letter, and before the first one (None in a Mealy machine).
-        arithmetic: where it was read.
-    """
-
-    letters: tuple[str, ...]
-    hidden: tuple[NDArray[Any], ...]
-    outputs: tuple[str | None, ...]
-    arithmetic: str
-
-    def __repr__(self) -> str:
-        rows = self._rows()
-        widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-        return "\n".join(
-            "  ".join(x.ljust(w) for x, w in zip(row, widths, strict=True)).rstrip() for row in rows
-        )
-
-    def _repr_html_(self) -> str:
-        head, *rest = self._rows()
-        body = "".join(f"<tr>{_cells(row, 'td')}</tr>" for row in rest)
-        return f"<table><tr>{_cells(head, 'th')}</tr>{body}</table>"
-
-    def _rows(self) -> list[list[str]]:
-        head = ["letter", *(f"layer {i}" for i in range(1, len(self.hidden) + 1)), "output"]
-        rows = [head]
-        for t, output in enumerate(self.outputs):
-            letter = self.letters[t - 1] if t else ""
-            states = [" ".join(_shown(x) for x in h[t].ravel().tolist()) for h in self.hidden]
-            rows.append([letter, *states, output or ""])
-        return rows
-
-
-def _cells(row: list[str], tag: str) -> str:
-    return "".join(f"<{tag}>{escape(x)}</{tag}>" for x in row)
-
-
-def _shown(x: Any) -> str:
-    return f"{x:g}" if isinstance(x, float) else str(x)
-
-
-def trace(lrnn: LRNN, word: Word, arithmetic: str | Arithmetic = "exact") -> Trace:
-    """All hidden states of a word; see `LRNN.trace`."""
-    arithmetic = Arithmetic.parse(arithmetic)
-    machine = Machine(lrnn, arithmetic)
-    letters = encode_word(word, {a: i for i, a in enumerate(lrnn.letters)})
-    state = machine.start(1)
-    states = [state]
-    with torch.no_grad():
-        for a in letters:
-            state = machine.step(state, machine.table(np.array([a])))
-            states.append(state)
-    layers = zip(*(s.hidden for s in states), strict=True)
-    said = [int(s.output[0]) for s in states]
-    return Trace(
-        tuple(lrnn.letters[a] for a in letters),
-        tuple(np.concatenate([np.asarray(h) for h in layer]) for layer in layers),
-        tuple(lrnn.output_symbols[x] if x >= 0 else None for x in said),
-        str(arithmetic),
-    )
-
-
 # -------------------------------------------------------------------- notebooks
 
 _MOST = 8
@@ -188,7 +115,4 @@ def html(lrnn: LRNN) -> str:
                 shown = ", ".join(parts)
             size = f"{layer.n} x {layer.d}"
             rows.append([str(i), str(j), size, str(layer.n_actions), level.reads, shown])
-    head, *rest = rows
-    body = "".join(f"<tr>{_cells(row, 'td')}</tr>" for row in rest)
-    title = escape(repr(lrnn).strip("<>"))
-    return f"<p>{title}</p><table><tr>{_cells(head, 'th')}</tr>{body}</table>"
+    return f"<p>{escape(repr(lrnn).strip('<>'))}</p>{html_table(rows)}"

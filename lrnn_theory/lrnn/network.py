@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     import torch
 
     from lrnn_theory.arithmetic import Arithmetic
-    from lrnn_theory.export.handles import Trace
     from lrnn_theory.export.torch_module import TorchLRNN
     from lrnn_theory.scanning import ScanState
+    from lrnn_theory.tracing import Trace
     from lrnn_theory.words import Word
 
 
@@ -251,8 +251,8 @@ class LRNN:
 
         return handles.decode(self, hidden, arithmetic)
 
-    def trace(self, word: Word, arithmetic: str | Arithmetic = "exact") -> Trace:
-        """All hidden states and outputs while a word is read.
+    def trace(self, word: Word, arithmetic: str | Arithmetic = "float32") -> Trace:
+        """All hidden states and outputs while a word is read: `trace` of this LRNN.
 
         Example:
             >>> from constructions import compile_dfa
@@ -263,9 +263,9 @@ class LRNN:
             0       -1       0
             1       1        1
         """
-        from lrnn_theory.export import handles
+        from lrnn_theory.tracing import trace
 
-        return handles.trace(self, word, arithmetic)
+        return trace(self, word, arithmetic)
 
     def _repr_html_(self) -> str:
         from lrnn_theory.export import handles

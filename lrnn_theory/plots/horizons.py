@@ -98,8 +98,8 @@ def plot_errors(
         raise ValueError(f"Argument 'length' must be in 1..{MAX_LENGTH}, not {length}.")
     name = lrnn.letters[0] if letter is None else letter
     word = [name] * length
-    exact = trace(lrnn, word, "exact").states
-    errors = [_distance(trace(lrnn, word, a).states, exact) for a in arithmetics]
+    exact = trace(lrnn, word, "exact").floats
+    errors = [_distance(trace(lrnn, word, a).floats, exact) for a in arithmetics]
     title = (
         f"Distance from the exact state, letter {letter_text(name)} repeated up to {length} times"
     )

@@ -59,7 +59,7 @@ def plot_orbit(
     name = lrnn.letters[0] if letter is None else letter
     word: Word = [name] * length
     run = trace(lrnn, word, arithmetic)
-    path = run.states[-1].reshape(-1, 2)
+    path = run.floats[-1].reshape(-1, 2)
     finite = path[np.isfinite(path).all(axis=1)]
     visited, first = np.unique(finite, axis=0, return_index=True)
     codewords = layer.codewords[0].reshape(-1, 2).astype(float)

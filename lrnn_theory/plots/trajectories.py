@@ -49,7 +49,7 @@ def plot_trajectory(lrnn: LRNN, word: Word, arithmetic: str | Arithmetic = "floa
         raise ValueError(f"A state of {lrnn.state_size} numbers is not drawn: 1 to {MAX_NUMBERS}.")
     run = trace(lrnn, letters, arithmetic)
     names = [letter_text(lrnn.letters[a]) for a in run.word]
-    panels = [states.reshape(len(states), -1).T for states in run.states]
+    panels = [states.reshape(len(states), -1).T for states in run.floats]
     answers = [lrnn.output_symbols[x] if x >= 0 else "" for x in run.outputs]
     if lrnn.kind == "dfa":
         answers = ["✓" if x == "1" else "✗" for x in answers]

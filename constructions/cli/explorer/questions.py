@@ -153,7 +153,7 @@ def run(source: str, construction: str, arithmetic: str, word: str) -> Answer:
         "arithmetic": found.arithmetic,
         "word": [automaton.letters[a] for a in letters],
         "path": path,
-        "states": [_shown(states) for states in found.states],
+        "states": [_shown(states) for states in found.floats],
         "actions": [actions.tolist() for actions in found.actions],
         "coordinates": [read.tolist() for read in found.coordinates],
         "answers": answers,

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lrnn_theory.cyclotomic import simplify
+from lrnn_theory.cyclotomic import short_text
 from lrnn_theory.lrnn import LRNN, Level
 from lrnn_theory.transition import Array, Dense, Diagonal, Householder
 
@@ -75,7 +75,7 @@ def _layer(lrnn: LRNN, head: tuple[Level, ...], i: int) -> dict[str, Any]:
 
 def _spectrum(transition: Householder) -> list[str] | None:
     values = transition.eigenvalues
-    return [number(min(values)), number(max(values))] if len(values) else None
+    return [short_text(min(values)), short_text(max(values))] if len(values) else None
 
 
 def _letters(lrnn: LRNN, level: Level) -> list[list[str]]:
@@ -90,19 +90,4 @@ def _letters(lrnn: LRNN, level: Level) -> list[list[str]]:
 
 def rows(matrix: Array) -> list[list[str]]:
     """The entries of a matrix as text."""
-    return [[number(x) for x in row] for row in matrix]
-
-
-def number(x: Any) -> str:
-    """An exact number: integers and fractions whole, others to four digits after a `~`.
-
-    Example:
-        >>> from lrnn_theory.cyclotomic import cos_turn
-        >>> number(Fraction(1, 2)), number(-3), number(cos_turn(1, 7))
-        ('1/2', '-3', '~0.6235')
-    """
-    x = simplify(int(x) if isinstance(x, np.integer) else x)
-    if isinstance(x, (int, Fraction)):
-        text = str(x)
-        return text if len(text) <= 12 else f"~{float(x):.4g}"
-    return f"~{float(x):.4g}"
+    return [[short_text(x) for x in row] for row in matrix]
