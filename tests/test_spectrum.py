@@ -70,6 +70,19 @@ def test_a_certificate_of_another_matrix_is_none(a, b):
         assert not replace(found, points=found.points[:-1]).check(a) or len(found.points) == 1
 
 
+@pytest.mark.parametrize("bits", [20, 60])
+def test_nearly_equal_eigenvalues_take_more_bits(bits):
+    """Four pairs near 1, as rounding makes them of a DeltaNet's eigenvalue."""
+    a = np.zeros((8, 8), object)
+    for i in range(4):
+        small = Q(i + 1, 2**bits)
+        a[2 * i : 2 * i + 2, 2 * i : 2 * i + 2] = [[Q(1), -small], [small, Q(1)]]
+    for nonnegative in (False, True):
+        found = spectrum(a, nonnegative=nonnegative)
+        assert isinstance(found, OutsideSpectrum)
+        assert found.check(a)
+
+
 def test_a_jordan_block_in_another_basis():
     """Numpy finds imaginary parts; all eigenvalues are 1."""
     p, rng = np.eye(8, dtype=int).astype(object), np.random.default_rng(0)

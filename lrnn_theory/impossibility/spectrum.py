@@ -147,7 +147,7 @@ def spectrum(A: ArrayLike, *, nonnegative: bool = False) -> RealSpectrum | Outsi
                 chosen = (outside or negative)[0]
                 target = _negative_square(chosen, nonnegative)
                 q = _vanishing(roots, chosen, target, zero=_minpoly(a)(0) == 0)
-                for candidate in (tuple(map(_short, q)), q):
+                for candidate in (tuple(map(_short, q)), q) if q else ():
                     witness = OutsideSpectrum(nonnegative, candidate)
                     if witness.check(a):
                         return witness
@@ -323,8 +323,13 @@ def _negative_square(x: Any, nonnegative: bool) -> acb:
     return acb(1) if isinstance(x, arb) else acb(0, 1) * x.sqrt().conjugate()
 
 
-def _vanishing(roots: list[Any], chosen: Any, target: acb, *, zero: bool) -> tuple[Fraction, ...]:
-    """A polynomial that is nearly `target` at one root, the conjugate at its conjugate, else 0."""
+def _vanishing(
+    roots: list[Any], chosen: Any, target: acb, *, zero: bool
+) -> tuple[Fraction, ...] | None:
+    """A polynomial that is nearly `target` at one root, the conjugate at its conjugate, else 0.
+
+    None if these bits do not tell the product of differences of roots from 0.
+    """
     pair = [x for x in roots if x is chosen or acb(x).overlaps(acb(chosen).conjugate())]
     others = [acb(x) for x in roots if not any(x is y for y in pair)]
     out: list[Any] = [acb(1)]
@@ -339,7 +344,7 @@ def _vanishing(roots: list[Any], chosen: Any, target: acb, *, zero: bool) -> tup
         out = [a + b for a, b in zip(shifted, scaled, strict=True)]
     else:
         out = [c * wanted for c in out]
-    return tuple(_dyadic(c.real) for c in out)
+    return tuple(_dyadic(c.real) for c in out) if all(c.is_finite() for c in out) else None
 
 
 def _short(x: Fraction) -> Fraction:
