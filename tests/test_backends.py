@@ -124,7 +124,8 @@ def test_compiled_automata_are_packed(automaton, arithmetic, seed):
     lrnn = compile_dfa(automaton)
     assume(lrnn.levels)
     chain = CompiledScan(lrnn, Arithmetic.parse(arithmetic)).chain
-    assert isinstance(chain, PackedChain) == (arithmetic != "exact" or _integral(lrnn))
+    if len(lrnn.heads) == 1:
+        assert isinstance(chain, PackedChain) == (arithmetic != "exact" or _integral(lrnn))
     tokens, lengths = random_words(lrnn, seed, batch=5)
     assert_same(lrnn, tokens, arithmetic, lengths)
 
