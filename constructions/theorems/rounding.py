@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 from math import isqrt
-from typing import Any
 
 import numpy as np
 
@@ -52,17 +51,11 @@ class Step:
             return self.a
         return np.vectorize(lambda x: Fraction(form.round(x)), otypes=[object])(self.a)
 
-    def layer(self, h0: Any = None, words: Any = None) -> Layer:
-        """The layer of one action."""
-        n = len(self.a)
-        start = plain.exact([0] * n if h0 is None else h0)
-        codes = plain.exact([start.tolist()] if words is None else words)
-        k = len(codes)
-        readout = np.tile(np.arange(k)[:, None], (1, 1, 2))
-        return Layer(
-            Dense(self.a[None]), self.b[None, :, None], start[:, None], (codes[:, :, None],),
-            readout, k, 0,
-        )  # fmt: skip
+    def layer(self) -> Layer:
+        """The layer of one action, from 0."""
+        zero = plain.exact(np.zeros((len(self.a), 1), int))
+        readout = np.zeros((1, 1, 2), np.int32)
+        return Layer(Dense(self.a[None]), self.b[None, :, None], zero, (zero[None],), readout, 1, 0)
 
 
 def rounded_once(step: Step, h: Matrix) -> Matrix:
