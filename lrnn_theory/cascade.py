@@ -29,9 +29,6 @@ __all__ = [
     "Level",
     "Statistics",
     "decompose",
-    "remembered",
-    "rounds",
-    "transpositions",
 ]
 
 
