@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import partial
 
 from lrnn_theory.automaton import Automaton
-from lrnn_theory.cascade import Cascade, decompose, is_aperiodic
+from lrnn_theory.cascade import Cascade, decompose
 from lrnn_theory.construction import Bounds, Construction
+from lrnn_theory.divisors import is_aperiodic
 from lrnn_theory.lrnn import LRNN
 from lrnn_theory.onehot import register_layer
 from lrnn_theory.wiring import wire

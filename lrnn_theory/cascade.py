@@ -20,7 +20,6 @@ from lrnn_theory.automaton import Automaton
 from lrnn_theory.components import POLICIES
 from lrnn_theory.cover import Cover, Level, bitmasks, refine
 from lrnn_theory.exclusion import ExclusionTail
-from lrnn_theory.green import connected_components
 from lrnn_theory.simulation import check_wiring
 
 __all__ = [
@@ -29,9 +28,7 @@ __all__ = [
     "ExclusionTail",
     "Level",
     "Statistics",
-    "cascade_groups",
     "decompose",
-    "is_aperiodic",
 ]
 
 
@@ -129,7 +126,7 @@ class Cascade:
     @cached_property
     def statistics(self) -> Statistics:
         """Levels, coordinates, contexts and transpositions."""
-        moved = [_transpositions(row) for level in self.levels for row in level.maps.tolist()]
+        moved = [transpositions(row) for level in self.levels for row in level.maps.tolist()]
         if self.tail is not None:
             moved += [size - 1 for size in self.tail.sizes]
         contexts = tuple(len(level.action) for level in self.levels)
@@ -283,70 +280,7 @@ def remembered(make: Callable[[Automaton], Cascade]) -> Callable[[Automaton], Ca
     return of_automaton
 
 
-def is_aperiodic(automaton: Automaton, budget: Budget | None = None) -> bool | None:
-    """Whether the transition monoid of the reachable part has trivial subgroups only.
-
-    The minimal automaton is aperiodic if and only if its language is star-free (Schützenberger,
-    On finite monoids having only trivial subgroups, Information and Control 8, 1965).  Decided
-    without the monoid: the "strong" cascade has a permuting action if and only if some group in
-    the monoid is not trivial (docs/cascades.md).  The problem is PSPACE-complete (Cho and Huynh,
-    Theoretical Computer Science 88, 1991), hence the budget.
-
-    Returns:
-        The answer, or None if the budget did not suffice.
-
-    Example:
-        >>> is_aperiodic(Automaton.from_table([[0, 1], [1, 0]], accepting=[1]))
-        False
-    """
-    automaton = automaton.trim()
-    largest = automaton.n_states
-    for level, _, cover in _rounds(automaton, "strong", budget or Budget()):
-        if any(_transpositions(row) for row in level.maps.tolist()):
-            return False
-        largest = cover.largest
-    return True if largest == 1 else None
-
-
-def cascade_groups(
-    automaton: Automaton, budget: Budget | None = None
-) -> tuple[list[NDArray[np.int32]], bool]:
-    """Generators of the groups by which the components of the "strong" cascade permute.
-
-    Each of them divides the transition monoid of the reachable part, and if they are all, every
-    simple group that divides the monoid divides one of them (docs/analysis.md, section 5).
-
-    Returns:
-        For every component that is permuted its distinct actions, other than the identity,
-        (actions, coordinates); and whether these are all: False if the budget did not suffice.
-
-    Example:
-        >>> groups, complete = cascade_groups(Automaton.from_table([[1, 2, 0], [1, 1, 2]]))
-        >>> [group.tolist() for group in groups], complete
-        ([[[2, 0, 1]], [[1, 0]]], True)
-    """
-    automaton = automaton.trim()
-    groups: list[NDArray[np.int32]] = []
-    cover = Cover.trivial(automaton.n_letters, automaton.n_states)
-    for level, _, finer in _rounds(automaton, "strong", budget or Budget()):
-        identity = np.arange(level.size)
-        permutes = (np.sort(level.maps, axis=1) == identity).all(axis=1)
-        moves = (level.maps != identity).any(axis=1)
-        # A component is connected, and all edges into it come from it.
-        edge = np.flatnonzero(permutes[level.action] & ~level.free)
-        old, _, new = cover.contexts[edge].T
-        component = connected_components(len(cover.blocks), old, new)[new]
-        action = level.action[edge]
-        for k in np.unique(component[moves[action]]):
-            used = np.unique(action[component == k])
-            groups.append(level.maps[used[moves[used]]])
-        cover = finer
-    return groups, cover.largest == 1
-
-
-def _rounds(
-    automaton: Automaton, policy: str, budget: Budget
-) -> Iterator[tuple[Level, int, Cover]]:
+def rounds(automaton: Automaton, policy: str, budget: Budget) -> Iterator[tuple[Level, int, Cover]]:
     """Levels, their initial coordinates and the covers below them, as far as the budget goes.
 
     The contexts below the last level are not counted: they are a transition table again.
@@ -374,7 +308,7 @@ def _tabulated(
     levels: list[Level] = []
     initial: list[int] = []
     cover = Cover.trivial(automaton.n_letters, automaton.n_states)
-    for level, coordinate, finer in islice(_rounds(automaton, policy, budget), max_levels):
+    for level, coordinate, finer in islice(rounds(automaton, policy, budget), max_levels):
         levels.append(level)
         initial.append(coordinate)
         cover = finer
@@ -396,7 +330,7 @@ def _tabulated(
     )
 
 
-def _transpositions(row: Sequence[int]) -> int:
+def transpositions(row: Sequence[int]) -> int:
     """Size minus number of cycles of a permutation; 0 for a reset."""
     if len(set(row)) < len(row):
         return 0

@@ -7,7 +7,8 @@ from typing import Any
 
 from lrnn_theory.architectures import Row, architectures
 from lrnn_theory.automaton import Automaton, Kind
-from lrnn_theory.cascade import Budget, cascade_groups, decompose, is_aperiodic
+from lrnn_theory.cascade import Budget, decompose
+from lrnn_theory.divisors import cascade_groups, is_aperiodic
 from lrnn_theory.green import EggBox, GreenClasses
 from lrnn_theory.groups import TRIVIAL_GROUP, GroupFacts, permutation_group_facts
 from lrnn_theory.monoid import TransitionMonoid, transition_monoid

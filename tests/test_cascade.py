@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from lrnn_theory import languages
 from lrnn_theory.automaton import Automaton
-from lrnn_theory.cascade import Budget, cascade_groups, decompose, is_aperiodic
+from lrnn_theory.cascade import Budget, decompose
 from lrnn_theory.components import POLICIES
+from lrnn_theory.divisors import cascade_groups, is_aperiodic
 from lrnn_theory.groups import permutation_group_facts
 from lrnn_theory.languages import BESTIARY
 from lrnn_theory.strategies import automata

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from lrnn_theory import cover, languages
 from lrnn_theory.automaton import Automaton
-from lrnn_theory.cascade import Budget, decompose, is_aperiodic
+from lrnn_theory.cascade import Budget, decompose
 from lrnn_theory.components import POLICIES, BijectionGraph
+from lrnn_theory.divisors import is_aperiodic
 
 # ---------------------------------------------------------------- pitfalls, the smallest machines
 

@@ -10,6 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from lrnn_theory import LRNN, Dense, Diagonal, Householder, Proved, census, refute, verify
+from lrnn_theory.gallery import GALLERY
 from lrnn_theory.impossibility import (
     PSD,
     Margin,
@@ -19,7 +20,6 @@ from lrnn_theory.impossibility import (
     period_one_reason,
     spectrum,
 )
-from lrnn_theory.impossibility.gallery import GALLERY
 from lrnn_theory.transition import Householder as Factors
 
 SMALL = ("{-1,0,1}", "{-2,-1,0,1,2}", "{-5,-1,1,5}", "fixed3.0", "fixed4.1", "float8_e5m2")

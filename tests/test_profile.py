@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from lrnn_theory import languages
 from lrnn_theory.automaton import Automaton
-from lrnn_theory.cascade import Budget, is_aperiodic
+from lrnn_theory.cascade import Budget
+from lrnn_theory.divisors import is_aperiodic
 from lrnn_theory.groups import GroupFacts
 from lrnn_theory.languages import BESTIARY
 from lrnn_theory.profile import QUICK, Profile, analyze

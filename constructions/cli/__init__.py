@@ -33,12 +33,12 @@ from constructions.cli.options import (
     Alphabet,
     Arithmetic,
     Arithmetics,
+    Construction,
     Device,
     Json,
     Sink,
     Source,
     Weights,
-    complete_construction,
     complete_objective,
     positive,
 )
@@ -140,15 +140,7 @@ def compile_source(
             help="The weight file to write (safetensors); required without --explain.",
         ),
     ] = None,
-    construction: Annotated[
-        str | None,
-        typer.Option(
-            "--construction",
-            metavar="NAME",
-            help="The construction to use; by default the cheapest that applies.",
-            autocompletion=complete_construction,
-        ),
-    ] = None,
+    construction: Construction = None,
     objective: Annotated[
         str | None,
         typer.Option(

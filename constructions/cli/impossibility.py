@@ -9,7 +9,15 @@ from typing import Annotated, Any
 import typer
 
 from constructions.cli import display
-from constructions.cli.options import Arithmetics, Json, Sink, Weights, complete_source, positive
+from constructions.cli.options import (
+    SOURCE_HELP,
+    Arithmetics,
+    Json,
+    Sink,
+    Weights,
+    complete_source,
+    positive,
+)
 
 FOUND, NOTHING = 1, 3
 
@@ -26,7 +34,7 @@ def refute_weights(
         typer.Option(
             "--language",
             metavar="SOURCE",
-            help="A regex; a .dot or .json file; or @NAME, such as @parity or '@mod(5)'.",
+            help=SOURCE_HELP,
             autocompletion=complete_source,
             show_default=False,
         ),

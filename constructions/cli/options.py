@@ -51,11 +51,12 @@ def positive(text: str) -> int:
     return int(text)
 
 
+SOURCE_HELP = "A regex; a .dot or .json file; or @NAME, such as @parity or '@mod(5)'."
 Source = Annotated[
     str,
     typer.Argument(
         metavar="SOURCE",
-        help="A regex; a .dot or .json file; or @NAME, such as @parity or '@mod(5)'.",
+        help=SOURCE_HELP,
         autocompletion=complete_source,
         show_default=False,
     ),
@@ -74,6 +75,19 @@ Sink = Annotated[
     typer.Option("--sink", help="Send missing transitions of a .dot file to a rejecting state."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Write one JSON object.")]
+Construction = Annotated[
+    str | None,
+    typer.Option(
+        "--construction",
+        metavar="NAME",
+        help="The construction to use; by default the cheapest that applies.",
+        autocompletion=complete_construction,
+    ),
+]
+RepeatedLetter = Annotated[
+    str | None,
+    typer.Option("--letter", metavar="X", help="The letter to repeat; by default the first."),
+]
 Device = Annotated[
     str,
     typer.Option(

@@ -13,9 +13,10 @@ from constructions.cli import display
 from constructions.cli.options import (
     Alphabet,
     Arithmetics,
+    Construction,
     Json,
+    RepeatedLetter,
     Sink,
-    complete_construction,
     complete_source,
     positive,
 )
@@ -106,23 +107,12 @@ def plot(
             "--output", "-o", metavar="OUT", help="An .svg, .pdf or .png file.", show_default=False
         ),
     ],
-    construction: Annotated[
-        str | None,
-        typer.Option(
-            "--construction",
-            metavar="NAME",
-            help="The construction to use; by default the cheapest that applies.",
-            autocompletion=complete_construction,
-        ),
-    ] = None,
+    construction: Construction = None,
     arithmetic: Arithmetics = None,
     word: Annotated[
         str | None, typer.Option("--word", metavar="WORD", help="The word to read (trajectory).")
     ] = None,
-    letter: Annotated[
-        str | None,
-        typer.Option("--letter", metavar="X", help="The letter to repeat; by default the first."),
-    ] = None,
+    letter: RepeatedLetter = None,
     length: Annotated[
         int | None,
         typer.Option("--length", metavar="N", help="How often to repeat it.", parser=positive),

@@ -12,6 +12,7 @@ from constructions.cli.options import (
     Arithmetic,
     Arithmetics,
     Json,
+    RepeatedLetter,
     Sink,
     Source,
     Weights,
@@ -34,10 +35,7 @@ def find_horizon(
         str,
         typer.Option("--words", metavar="W", help="unary, random, or a file with one word a line."),
     ] = "unary",
-    letter: Annotated[
-        str | None,
-        typer.Option("--letter", metavar="X", help="The letter to repeat; by default the first."),
-    ] = None,
+    letter: RepeatedLetter = None,
     length: Annotated[
         int | None,
         typer.Option("--length", metavar="N", help="How far to go.", parser=positive),
@@ -126,10 +124,7 @@ def extract_automaton(
 def take_census(
     weights: Weights,
     arithmetic: Arithmetic = "float8_e5m2",
-    letter: Annotated[
-        str | None,
-        typer.Option("--letter", metavar="X", help="The letter to repeat; by default the first."),
-    ] = None,
+    letter: RepeatedLetter = None,
     as_json: Json = False,
 ) -> int:
     """Find the period that every state of a one-layer linear RNN ends in."""

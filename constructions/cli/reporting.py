@@ -11,10 +11,10 @@ from constructions.cli import display
 from constructions.cli.options import (
     Alphabet,
     Arithmetics,
+    Construction,
     Json,
     Sink,
     Source,
-    complete_construction,
 )
 
 
@@ -34,15 +34,7 @@ def report(
             help="The page to write (HTML); required without --json.",
         ),
     ] = None,
-    construction: Annotated[
-        str | None,
-        typer.Option(
-            "--construction",
-            metavar="NAME",
-            help="The construction to use; by default the cheapest that applies.",
-            autocompletion=complete_construction,
-        ),
-    ] = None,
+    construction: Construction = None,
     arithmetic: Arithmetics = None,
     seconds: Annotated[
         int,

@@ -13,8 +13,9 @@ from constructions.theorems.machines import named
 from constructions.theorems.plain import Generator
 from lrnn_theory import languages
 from lrnn_theory.automaton import Automaton
-from lrnn_theory.cascade import Budget, Cascade, decompose, is_aperiodic
+from lrnn_theory.cascade import Budget, Cascade, decompose
 from lrnn_theory.construction import core_of
+from lrnn_theory.divisors import is_aperiodic
 from lrnn_theory.theorem import Theorem, Worst, require
 
 PAGE = "docs/cascades.md"

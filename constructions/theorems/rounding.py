@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 from math import isqrt
-from typing import Any
 
 import numpy as np
 
@@ -19,8 +17,9 @@ from lrnn_theory import householder as gh
 from lrnn_theory import languages
 from lrnn_theory.arithmetic import FORMATS, Arithmetic
 from lrnn_theory.automaton import Automaton
+from lrnn_theory.gallery import GALLERY, Example
 from lrnn_theory.ideal_cast import EventualCast, cast_value, eventual_cast
-from lrnn_theory.lrnn import LRNN, Layer, Level
+from lrnn_theory.lrnn import Layer
 from lrnn_theory.theorem import Hypothesis, Theorem, Worst, require
 from lrnn_theory.transition import Dense, Householder
 
@@ -52,17 +51,11 @@ class Step:
             return self.a
         return np.vectorize(lambda x: Fraction(form.round(x)), otypes=[object])(self.a)
 
-    def layer(self, h0: Any = None, words: Any = None) -> Layer:
-        """The layer of one action."""
-        n = len(self.a)
-        start = plain.exact([0] * n if h0 is None else h0)
-        codes = plain.exact([start.tolist()] if words is None else words)
-        k = len(codes)
-        readout = np.tile(np.arange(k)[:, None], (1, 1, 2))
-        return Layer(
-            Dense(self.a[None]), self.b[None, :, None], start[:, None], (codes[:, :, None],),
-            readout, k, 0,
-        )  # fmt: skip
+    def layer(self) -> Layer:
+        """The layer of one action, from 0."""
+        zero = plain.exact(np.zeros((len(self.a), 1), int))
+        readout = np.zeros((1, 1, 2), np.int32)
+        return Layer(Dense(self.a[None]), self.b[None, :, None], zero, (zero[None],), readout, 1, 0)
 
 
 def rounded_once(step: Step, h: Matrix) -> Matrix:
@@ -81,109 +74,61 @@ def rounded_once(step: Step, h: Matrix) -> Matrix:
 # -------------------------------------------------------------------- cycles that rounding makes
 
 
-@dataclass(frozen=True)
-class Cycle:
-    """A step with a nonnegative real spectrum, and two states that it swaps in an arithmetic."""
-
-    step: Step
-    first: Matrix
-    second: Matrix
+def _step(cycle: Example) -> Step:
+    return Step(cycle.transition.matrix(0), plain.exact(cycle.b), cycle.arithmetic)
 
 
-def parity_network(cycle: Cycle) -> LRNN:
-    """0 keeps the state, 1 takes the step: the state tells the parity of the ones."""
-    n = len(cycle.first)
-    step, words = cycle.step, np.stack([cycle.first, cycle.second])
-    readout = np.tile(np.arange(2)[:, None], (2, 1, 2))
-    layer = Layer(
-        Dense(np.stack([plain.eye(n), step.a])),
-        np.stack([0 * step.b, step.b])[:, :, None],
-        cycle.first[:, None], (words[:, :, None],), readout, 2, 0,
-    )  # fmt: skip
-    level = Level(layer, np.arange(2), np.array([[0, 1], [0, 1]]), "current")
-    return LRNN(("0", "1"), np.arange(2), ((level,),), np.arange(2), 0)
-
-
-def _cycles(cycle: Cycle) -> Worst:
-    step = cycle.step
+def _cycles(cycle: Example) -> Worst:
+    step = _step(cycle)
+    first, second = map(plain.exact, cycle.cycle)
     if step.arithmetic.startswith(("fixed", "{")):
-        require((rounded_once(step, cycle.first) == cycle.second).all(), "it does not go there")
-        require((rounded_once(step, cycle.second) == cycle.first).all(), "it does not come back")
+        require((rounded_once(step, first) == second).all(), "it does not go there")
+        require((rounded_once(step, second) == first).all(), "it does not come back")
     from lrnn_theory.impossibility import period_one_reason  # loads torch
 
     reason = period_one_reason(step.layer(), step.arithmetic)
     require(reason is None, f"it is said to settle: {reason}")
-    lrnn = parity_network(cycle)
-    prove(lrnn, languages.parity(), step.arithmetic)
+    prove(cycle.parity(), EVEN, step.arithmetic)
     # In the cast model the same layer ends constant, as Theorem 1 says.
     form = Arithmetic.parse(step.arithmetic).format
     assert form is not None
-    settled = eventual_cast(step.a, step.b, cycle.first, form)
+    settled = eventual_cast(step.a, step.b, first, form)
     require(isinstance(settled, EventualCast) and settled.period == 1, "its cast state alternates")
     assert isinstance(settled, EventualCast)
     for k in range(settled.preperiod, settled.preperiod + 3):
-        same = (cast_value(step.a, step.b, cycle.first, form, k) == settled.at(k)).all()
+        same = (cast_value(step.a, step.b, first, form, k) == settled.at(k)).all()
         require(same, f"its cast state at {k} is another")
     entries = ", ".join(str(x) for x in step.a.flat)
     return Worst(len(step.a), f"parity in {step.arithmetic} by [{entries}]")
 
 
-def _nonnegative_spectrum(cycle: Cycle) -> str:
-    p = plain.characteristic(cycle.step.stored)
+def _nonnegative_spectrum(cycle: Example) -> str:
+    p = plain.characteristic(_step(cycle).stored)
     zero = p[0] == 0
     real = plain.real_roots(p, Q(0), None) + zero
     return "" if real == plain.different_roots(p) else "an eigenvalue is not in [0, inf)"
 
 
-def _of(a: Any, b: Any, arithmetic: str, first: Any, second: Any) -> Cycle:
-    step = Step(plain.exact(a), plain.exact(b), arithmetic)
-    return Cycle(step, plain.exact(first), plain.exact(second))
+EVEN = Automaton.from_regex("(0|10*1)*")
+CYCLES = [x for x in GALLERY[:-1] if len(x.cycle) == 2 and "factored" not in x.arithmetic]
+"""Layers that recognise parity because they round; the spectrum of the last is another."""
 
 
-MEAN = [[Q(3, 4), Q(1, 4)], [Q(1, 4), Q(3, 4)]]
-_U, _V = plain.exact([Q(3, 5), Q(4, 5)]), plain.exact([Q(-3, 5), Q(4, 5)])
-_TWO = (plain.eye(2) - Q(9, 10) * np.outer(_U, _U)) @ (plain.eye(2) - np.outer(_V, _V))
-
-CYCLES: dict[str, Callable[[], Cycle]] = {
-    f"one factor in {name}, every operation": partial(
-        _of, MEAN, [0, 0], f"{name}:each", [low, low + 1], [low + 1, low]
-    )
-    for name, low in (
-        ("float8_e5m2", 5), ("float8_e4m3", 13), ("bfloat16", 173), ("float16", 1365),
-        ("float32", 12582914),
-    )
-} | {
-    "two factors, int4, once": partial(
-        _of, _TWO, [0, Q(-52, 100)], "fixed4.0:once", [0, 0], [0, -1]
-    ),
-    "two factors, int8, once": partial(
-        _of, [[Q(5, 16), Q(-5, 16)], [Q(1, 16), Q(-1, 16)]], [0, Q(17, 32)], "fixed8.0:once",
-        [0, 0], [0, 1],
-    ),
-    "nilpotent, three numbers, once": partial(
-        _of, [[2, -4], [1, -2]], [0, 0], "{-1,0,1}:once", [1, 1], [-1, -1]
-    ),
-    "nilpotent, bfloat16, once": partial(
-        _of, [[240, -225], [256, -240]], [-8, -5], "bfloat16:once", [832, 892], [-1024, -1096]
-    ),
-}  # fmt: skip
-"""Layers that recognise parity because they round."""
+def _swap() -> Example:
+    swap = Dense(plain.exact([[[0, 1], [1, 0]]]))
+    return Example("a swap", swap, (0, 0), (0, 1), "fixed4.0:once", ((0, 1), (1, 0)))
 
 
-def _varied(rng: Generator) -> Cycle:
-    """A known cycle with its rows in another order; those of fixed point and sets also mirrored."""
-    cycle = pick(rng, list(CYCLES.values()))()
+def _varied(rng: Generator) -> Example:
+    """A known cycle with its rows in another order; those of fixed point also mirrored."""
+    cycle = pick(rng, CYCLES)
     order = rng.permutation(2)
-    signs = np.array([1, 1])
-    exact_ties = cycle.step.arithmetic.startswith("{") or "each" in cycle.step.arithmetic
-    if not exact_ties and "fixed" in cycle.step.arithmetic:
-        signs = rng.choice([-1, 1], 2)
-    a = cycle.step.a[order][:, order] * np.outer(signs, signs)
-    first, second = (x[order] * signs for x in (cycle.first, cycle.second))
+    signs = rng.choice([-1, 1], 2) if "fixed" in cycle.arithmetic else np.array([1, 1])
+    a = cycle.transition.matrix(0)[order][:, order] * np.outer(signs, signs)
+    b, *states = (tuple(plain.exact(x)[order] * signs) for x in (cycle.b, *cycle.cycle))
     if rng.random() < 0.5:
-        first, second = second, first
-    step = Step(plain.exact(a), plain.exact(cycle.step.b[order] * signs), cycle.step.arithmetic)
-    return Cycle(step, plain.exact(first), plain.exact(second))
+        states.reverse()
+    return Example(cycle.name, Dense(a[None]), b, states[0], cycle.arithmetic, tuple(states))
 
 
 # -------------------------------------------------------------------- integers
@@ -241,10 +186,8 @@ THEOREMS = (
         ),
         draw=_varied,
         examine=_cycles,
-        hard=CYCLES,
-        outside={
-            "a swap": lambda: _of([[0, 1], [1, 0]], [0, 0], "fixed4.0:once", [0, 1], [1, 0])
-        },
+        hard={f"{x.name}, {x.arithmetic}": (lambda x=x: x) for x in CYCLES},
+        outside={"a swap": _swap},
         page=f"{PAGE}#which-layers-are-safe",
         tests=TESTS,
     ),

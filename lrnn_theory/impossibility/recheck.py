@@ -59,11 +59,8 @@ def check(
         ValueError: if the certificate is malformed or changed, does not prove its claim, or is
             about other weights.
     """
-    if isinstance(certificate, (str, os.PathLike)):
-        certificate = Certificate.load(certificate)
-    if isinstance(certificate, dict):
-        certificate = Certificate(certificate)
-    if not isinstance(certificate, Certificate) or not _is_long(certificate.data):
+    certificate = Certificate.coerce(certificate)
+    if not _is_long(certificate.data):
         return recheck.check(certificate, weights)
     data = certificate.data
     try:

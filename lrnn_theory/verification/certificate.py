@@ -54,6 +54,20 @@ class Certificate:
         write_atomically(path, self.text().encode())
 
     @classmethod
+    def coerce(cls, value: Any) -> Certificate:
+        """From a certificate, its data, or the path of its file; a TypeError for anything else."""
+        if isinstance(value, (str, os.PathLike)):
+            return cls.load(value)
+        if isinstance(value, dict):
+            return cls(value)
+        if not isinstance(value, cls):
+            raise TypeError(
+                f"Argument 'certificate' must be a Certificate, a dict or a path, "
+                f"not {type(value).__name__}."
+            )
+        return value
+
+    @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Certificate:
         """Read a certificate file, without checking its claim.
 

@@ -34,15 +34,7 @@ def check(
         ValueError: if the certificate is malformed or changed, does not prove its claim, or is
             about other weights.
     """
-    if isinstance(certificate, (str, os.PathLike)):
-        certificate = Certificate.load(certificate)
-    if isinstance(certificate, dict):
-        certificate = Certificate(certificate)
-    if not isinstance(certificate, Certificate):
-        raise TypeError(
-            f"Argument 'certificate' must be a Certificate, a dict or a path, "
-            f"not {type(certificate).__name__}."
-        )
+    certificate = Certificate.coerce(certificate)
     claim = checker.check(certificate.data)
     arithmetic = Arithmetic.parse(certificate.data["arithmetic"])
     if weights is not None and (
