@@ -1,5 +1,7 @@
 """DeltaNet, Mamba and GLA of the classic range: refuted on parity, in torch's own float32."""
 
+from typing import Any
+
 import pytest
 import torch
 from classic_layers import SHARES, TRAINED, end, letters_of, models, outcome
@@ -43,7 +45,7 @@ def test_signed_layers_are_not_confused_by_these_words() -> None:
     classic, signed = (Model(Architecture("gla", r, 1, 8, 2, 0), 2, 2) for r in ("[0,1]", "[-1,1]"))
     found = refute(to_lrnn(classic, languages.parity()), languages.parity(), "float32")
     assert found is not None
-    layer = signed.blocks[0].layer
-    layer.decay[1].bias.data.fill_(-1e4)  # the gate is 0, stretched to -1
+    block: Any = signed.blocks[0]
+    block.layer.decay[1].bias.data.fill_(-1e4)  # the gate is 0, stretched to -1
     assert (letters_of(signed)["α"] == -1).all()
     assert not torch.equal(end(signed, found.word), end(signed, found.other))
