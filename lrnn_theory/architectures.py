@@ -2,7 +2,8 @@
 
 "yes" names a construction that builds such a network; "no" follows from the groups of the
 automaton by the theorem of docs/tracking.md, for exact arithmetic and finitely many reachable
-states, whatever the inputs, the readout and what stands between the layers.
+states, whatever the inputs, the readout and what stands between the layers; `refute` finds the
+words that such a network confuses.
 """
 
 from __future__ import annotations
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 MAX_ORDER = 256
 """Largest group of which matrices are looked for."""
 
+THEOREMS = ("docs/tracking.md, One layer", "docs/tracking.md, Some number of layers")
+"""Where every "no" of the two columns is proved."""
+
 MAX_STATES = 512
 """Most states of which dense matrices are made."""
 
@@ -42,12 +46,18 @@ class Cell:
     Attributes:
         answer: "yes", "no" or "open" (no construction here, and no theorem against it).
         construction: for "yes", the key of a construction that builds such a network.
-        reason: for "no", the theorem and the fact that it follows from.
+        reason: for "no", the fact that it follows from.
+        theorem: for "no", where the theorem is proved.
+        refuted_in: for "no", the arithmetics of which theorems say that any such network confuses
+            two words: "cast" for FORMAT:cast, "exact" if finitely many states are reached.  Ask
+            `refute` for the words.
     """
 
     answer: Literal["yes", "no", "open"]
     construction: str | None = None
     reason: str | None = None
+    theorem: str | None = None
+    refuted_in: tuple[Literal["cast", "exact"], ...] = ()
 
     def __str__(self) -> str:
         more = self.construction or self.reason
@@ -80,6 +90,7 @@ class _Facts:
     two_groups: bool | None
     abelian: bool | None
     solvable: bool | None
+    letters_rest: bool  # every letter, repeated, comes to rest
     letters_swap: bool  # no letter has a cycle of more than two states
     one_factor: bool  # a group of which every letter acts by one reflection
     signs: bool  # a cascade of diagonal layers of signs and resets
@@ -108,7 +119,7 @@ def architectures(
     return (
         _row(
             "nonnegative diagonal", "Mamba, GLA, mLSTM, RWKV", Cell("open"), resets,
-            [(facts.aperiodic, "a group is not trivial")] * 2,
+            [(facts.aperiodic, "a group is not trivial")] * 2, cast=True,
         ),
         _row(
             "signed diagonal", "Mamba or GLA with range [-1, 1]",
@@ -116,6 +127,7 @@ def architectures(
             _if(facts.signs, "signed_diagonal", resets),
             [(facts.elementary, "a group has an element of order above 2"),
              (facts.two_groups, "a group is not a 2-group")],
+            cast=True,
         ),
         _row(
             "complex diagonal", "S4D, LRU",
@@ -127,7 +139,7 @@ def architectures(
         _row(
             "one factor in [0, 1]", "DeltaNet", Cell("open"),
             _if(facts.aperiodic and facts.signs, "signed_diagonal"),
-            [(facts.aperiodic, "a group is not trivial")] * 2,
+            [(facts.aperiodic, "a group is not trivial")] * 2, cast=not facts.letters_rest,
         ),
         _row(
             "factors in [0, 1]", "DeltaProduct", Cell("open"), _if(facts.star_free, "star_free"),
@@ -138,6 +150,7 @@ def architectures(
             _if(facts.one_factor, "orthogonal", _if(facts.one_reset, "one_factor")),
             _if(facts.dihedral, "reflections", _if(facts.corners, "one_factor")),
             [(facts.letters_swap, "a letter has a cycle of 3 states or more"), (None, "")],
+            cast=True,
         ),
         _row(
             "factors in [-1, 1]", "DeltaProduct with range [-1, 1]",
@@ -152,12 +165,22 @@ def architectures(
 
 
 def _row(
-    matrices: str, models: str, one: Cell, many: Cell, needs: list[tuple[bool | None, str]]
+    matrices: str,
+    models: str,
+    one: Cell,
+    many: Cell,
+    needs: list[tuple[bool | None, str]],
+    *,
+    cast: bool = False,
 ) -> Row:
-    """A row; what is needed and known to fail decides, and one layer is some number of them."""
+    """A row; what is needed and known to fail decides, and one layer is some number of them.
+
+    With `cast` the spectra of the class are what the theorems of the cast model ask for.
+    """
     cells = []
-    for cell, (needed, why) in zip((one, many), needs, strict=True):
-        cells.append(Cell("no", reason=why) if needed is False else cell)
+    for cell, (needed, why), page in zip((one, many), needs, THEOREMS, strict=True):
+        refuted_in = ("cast", "exact") if cast else ("exact",)
+        cells.append(Cell("no", None, why, page, refuted_in) if needed is False else cell)
     if cells[0].answer == "yes" and cells[1].answer != "yes":
         cells[1] = cells[0]
     return Row(matrices, models, *cells)
@@ -172,7 +195,7 @@ def _facts(
 ) -> _Facts:
     order = profile.monoid_size if profile.is_group else None
     small = order is not None and order <= MAX_ORDER
-    swaps = _letters_swap(minimal)
+    swaps = _letters_cycle(minimal, 2)
     found = track(minimal) if small and swaps else ""
     hopeless = profile.is_group and profile.is_solvable is False
     corners, one_reset = (False, False) if hopeless else _corners(minimal)
@@ -184,6 +207,7 @@ def _facts(
         two_groups=profile.groups_are_2_groups,
         abelian=profile.groups_are_abelian,
         solvable=profile.is_solvable,
+        letters_rest=_letters_cycle(minimal, 1),
         letters_swap=swaps,
         one_factor=isinstance(found, Tracking) and found.choice.factors <= 1,
         signs=profile.groups_are_2_groups is True and _diagonal(minimal, signed_cascade),
@@ -221,12 +245,13 @@ def _corners(minimal: Automaton) -> tuple[bool, bool]:
     return many <= MAX_CONFIGURATIONS, resets and len(cascade.levels) == 1
 
 
-def _letters_swap(minimal: Automaton) -> bool:
-    """Whether every letter, repeated, comes to a cycle of one or two states."""
+def _letters_cycle(minimal: Automaton, period: int) -> bool:
+    """Whether every letter, repeated, comes to a cycle of at most `period`, 1 or 2, states."""
     for row in minimal.delta:
         power = row
         for _ in range((minimal.n_states - 1).bit_length()):
             power = power[power]
-        if (row[row[power]] != power).any():
+        after = row[power] if period == 1 else row[row[power]]
+        if (after != power).any():
             return False
     return True

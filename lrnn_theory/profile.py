@@ -107,10 +107,13 @@ class Profile:
             for row in self.architectures
         ]
         widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-        return [
+        lines = [
             "  ".join(f"{x:<{n}}" for x, n in zip(line, widths, strict=True)).rstrip()
             for line in cells
         ]
+        answers = [c.answer for row in self.architectures for c in (row.one_layer, row.layers)]
+        how = "no: proved in docs/tracking.md; `refute` finds words that such a network confuses"
+        return [*lines, "", how] if "no" in answers else lines
 
     def rows(self) -> dict[str, str]:
         """The facts in words, but for the table of architectures."""

@@ -1,5 +1,8 @@
 """The table of architectures: every "yes" is built and proved, every "no" is attacked."""
 
+from fractions import Fraction
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import Phase, assume, given, settings
@@ -14,12 +17,15 @@ from lrnn_theory import (
     Layer,
     Level,
     Proved,
+    Refuted,
     analyze,
     languages,
+    refute,
     verify,
 )
 from lrnn_theory.strategies import automata
 
+PAGES = Path(__file__).parents[1]
 ROWS = [row.matrices for row in analyze("a").architectures]
 NAMED = [
     "parity", "mod_60", "mod_4_of_a", "modular_arithmetic_5", "t3", "t4", "random_10", "email",
@@ -150,15 +156,15 @@ def draw_matrices(rng, kind, count, n):
     return Householder(keys, whole, ptr)
 
 
-def draw_network(rng, kind, levels):
-    """A network over two letters whose layers have such matrices; the rest is random."""
-    contexts, built = 2, []
+def draw_network(rng, kind, levels, letters=2, draw=draw_matrices):
+    """A network over some letters whose layers have such matrices; the rest is random."""
+    contexts, built = letters, []
     for i in range(levels):
         n = 2 if kind == "complex diagonal" else int(rng.integers(1, 4))
         actions, k = int(rng.integers(1, 4)), int(rng.integers(2, 4))
         words = rng.integers(-2, 3, (k, n, 1))
         layer = Layer(
-            draw_matrices(rng, kind, actions, n), rng.integers(-1, 2, (actions, n, 1)), words[0],
+            draw(rng, kind, actions, n), rng.integers(-1, 2, (actions, n, 1)), words[0],
             (words,), np.tile(np.arange(k)[:, None], (actions, 1, 2)), k, 0,
         )  # fmt: skip
         below = 2 if i == levels - 1 else 3
@@ -166,7 +172,8 @@ def draw_network(rng, kind, levels):
         following = rng.integers(0, below, (contexts, k))
         built.append(Level(layer, rng.integers(0, actions, contexts), following, reads))
         contexts = below
-    return LRNN(("a", "b"), np.arange(2), (tuple(built),), np.arange(2), int(rng.integers(2)))
+    names, output = tuple("abcdefghijkl"[:letters]), np.arange(contexts) % 2
+    return LRNN(names, np.arange(letters), (tuple(built),), output, int(rng.integers(2)))
 
 
 def implemented(lrnn, most=300):
@@ -219,3 +226,99 @@ def test_networks_that_are_drawn_do_more_than_resets(kind):
         if automaton is not None:
             groups.add(analyze(automaton).is_aperiodic)
     assert False in groups
+
+
+# -------------------------------------------------------------------- every "no" has two words
+
+AGAINST = {
+    ("nonnegative diagonal", 1): ["parity", "mod_4_of_a", "s3"],
+    ("nonnegative diagonal", 2): ["parity", "mod_4_of_a", "s3"],
+    ("signed diagonal", 1): ["mod_4_of_a", "s3", "d4", "mod_60"],
+    ("signed diagonal", 2): ["s3", "a4", "mod_60"],
+    ("complex diagonal", 1): ["s3", "d4", "q8"],
+    ("complex diagonal", 2): ["a5_two_generators", "s5_two_generators", "s5_adjacent"],
+    ("one factor in [0, 1]", 1): ["parity", "mod_4_of_a", "s3"],
+    ("one factor in [0, 1]", 2): ["parity", "mod_4_of_a", "s3"],
+    ("factors in [0, 1]", 1): ["parity", "mod_4_of_a", "s3"],
+    ("factors in [0, 1]", 2): ["parity", "mod_4_of_a", "s3"],
+    ("one factor in [-1, 1]", 1): ["mod_60", "mod_4_of_a", "s3"],
+}
+"""Machines of which the cell says "no", by class and number of layers."""
+
+
+def machine(name):
+    """A named machine, its answer whether it is where it started, with letters a, b, ..."""
+    more = {"s5_two_generators": lambda: languages.symmetric_group(5, "two")}
+    found = (languages.BESTIARY | more)[name]()
+    names = tuple("abcdefghijkl"[: found.n_letters])
+    return Automaton.from_table(
+        found.delta, accepting=[found.initial], initial=found.initial, letters=names
+    ).minimize()
+
+
+def fractions(rng, kind, count, n):
+    """Random matrices of a class, with eigenvalues that are no integers."""
+    low = -8 if "signed" in kind or "-1" in kind else 0
+    if "diagonal" in kind:
+        entries = rng.integers(low, 9, (count, n)) / 8
+        return Dense(np.array([np.diag(row) for row in entries]))
+    keys = rng.integers(-2, 3, (count, n))
+    keys[(keys == 0).all(axis=1), 0] = 1
+    betas = [Fraction(8 - int(x), 8 * int(k @ k))
+             for x, k in zip(rng.integers(low, 9, count), keys, strict=True)]  # fmt: skip
+    return Householder(keys, np.array(betas, object), np.arange(count + 1))
+
+
+def cell_of(kind, levels, automaton):
+    row = next(x for x in analyze(automaton).architectures if x.matrices == kind)
+    return row.one_layer if levels == 1 else row.layers
+
+
+@pytest.mark.parametrize(("kind", "levels"), AGAINST)
+def test_refute_shows_what_a_class_cannot(kind, levels):
+    """Random networks of the class, in every arithmetic that the cell names."""
+    for i, name in enumerate(AGAINST[kind, levels]):
+        automaton = machine(name)
+        cell = cell_of(kind, levels, automaton)
+        assert cell.answer == "no"
+        page, section = (cell.theorem or "").split(", ")
+        assert f"\n## {section}\n" in (PAGES / page).read_text(encoding="utf-8")
+        rng, met = np.random.default_rng(i), 0
+        while met < 3:
+            lrnn = draw_network(rng, kind, levels, automaton.n_letters)
+            if implemented(lrnn) is None:  # not a hypothesis of the theorem
+                continue
+            met += 1
+            assert isinstance(refute(lrnn, automaton, "exact", budget=20_000), Refuted)
+        if "cast" in cell.refuted_in:
+            for form in ("{-1,0,1}:cast", "fixed4.1:cast", "fixed8.4:cast"):
+                lrnn = draw_network(rng, kind, levels, automaton.n_letters, fractions)
+                assert BELONGS[kind](lrnn)
+                assert isinstance(refute(lrnn, automaton, form), Refuted)
+
+
+@pytest.mark.parametrize("name", ["parity", "mod_4_of_a", "s3", "d4", "flip_flop", "tomita_4"])
+def test_refute_does_not_touch_what_a_class_can(name):
+    automaton, seen = languages.BESTIARY[name](), set()
+    for row in analyze(automaton).architectures:
+        for cell in (row.one_layer, row.layers):
+            if cell.answer == "yes" and cell.construction not in seen:
+                seen.add(cell.construction)
+                lrnn = compile_dfa(automaton, construction=cell.construction)
+                assert refute(lrnn, automaton, "exact") is None
+
+
+def test_where_the_cast_model_is_named():
+    """A letter that cycles is enough for one factor; words need the exact theorem."""
+    swap = languages.BESTIARY["parity"]()
+    words = Automaton.from_regex("(abab)*")
+    for automaton in (swap, words):
+        for row in analyze(automaton).architectures:
+            for cell in (row.one_layer, row.layers):
+                assert (cell.theorem is not None) == (cell.answer == "no") == bool(cell.refuted_in)
+    rows = {row.matrices: row.one_layer for row in analyze(swap).architectures}
+    assert rows["one factor in [0, 1]"].refuted_in == ("cast", "exact")
+    assert rows["factors in [0, 1]"].refuted_in == ("exact",)
+    rows = {row.matrices: row.one_layer for row in analyze(words).architectures}
+    assert rows["one factor in [0, 1]"].refuted_in == ("exact",)
+    assert rows["nonnegative diagonal"].refuted_in == ("cast", "exact")

@@ -138,7 +138,8 @@ def test_largest_groups(name, group):
 
 
 def test_table_of_a_group():
-    facts, table = str(analyze(languages.symmetric_group(5))).split("\n\n")
+    facts, table, how = str(analyze(languages.symmetric_group(5))).split("\n\n")
+    assert "docs/tracking.md" in how
     assert [line.split("  ")[0] for line in table.splitlines()[2:4]] == [
         "signed diagonal: Mamba or GLA with range [-1, 1]",
         "complex diagonal: S4D, LRU",
