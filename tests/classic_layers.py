@@ -33,6 +33,8 @@ def models(name: str, count: int, trained: int) -> Iterator[Model]:
     shape = Architecture(name, "[0,1]", layers=1, width=8, heads=2, conv_size=0, options=options)
     drawn = Ensemble(shape, 2, 2, range(count - trained))
     yield from map(drawn.model, range(count - trained))
+    if not trained:
+        return
     task = of_automaton(PARITY, "parity", lengths=((3, 20), (20, 40)))
     recipe = Recipe(steps=60, batch=32, learning_rate=1e-2)
     learnt = train(task, shape, recipe, seeds=tuple(range(count - trained, count)))
