@@ -14,14 +14,18 @@ DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def compare(kernel, plain, inputs: list[torch.Tensor]) -> None:
-    """Values and gradients of both, for one model and for two side by side."""
+    """Values and gradients of both, for one model and for two side by side.
+
+    What cancels leaves an error in proportion to the largest gradients: that of the first gate is 0.
+    """
     for run in (lambda f: f(*inputs), lambda f: vmap(f)(*[torch.stack([x, -x]) for x in inputs])):
         mine, theirs = run(kernel), run(plain)
         torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-5)
         weights = torch.randn_like(mine)
         gradients = [torch.autograd.grad((weights * y).sum(), inputs) for y in (mine, theirs)]
+        largest = max(1.0, *(float(b.abs().max()) for b in gradients[1]))
         for a, b in zip(*gradients, strict=True):
-            torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-4)
+            torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-5 * largest)
 
 
 def plain(name: str):

@@ -228,7 +228,7 @@ BREAKS: dict[str, Break] = {
     "representation_rank": patch(
         RealCharacter, "lengths", lambda _: property(lambda self: self.negated_lengths)
     ),
-    "one_factor_letters": patch(architectures, "_letters_swap", constant(value=True)),
+    "one_factor_letters": patch(architectures, "_letters_cycle", constant(value=True)),
     "symmetric_groups": patch(
         representations, "PERMUTATION", lambda c: replace(c, build=REGISTER.build)
     ),
