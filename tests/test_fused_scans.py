@@ -16,9 +16,12 @@ DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 def compare(kernel, plain, inputs: list[torch.Tensor]) -> None:
     """Values and gradients of both, for one model and for two side by side.
 
-    What cancels leaves an error in proportion to the largest gradients: that of the first gate is 0.
+    What cancels leaves an error in proportion to the largest gradients: that of a first gate is 0.
     """
-    for run in (lambda f: f(*inputs), lambda f: vmap(f)(*[torch.stack([x, -x]) for x in inputs])):
+    for run in (
+        lambda f: f(*inputs),
+        lambda f: vmap(f)(*[torch.stack([x, x / 2]) for x in inputs]),
+    ):
         mine, theirs = run(kernel), run(plain)
         torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-5)
         weights = torch.randn_like(mine)
@@ -50,11 +53,14 @@ def test_linear(time: int, size: int, seed: int) -> None:
 def test_delta(gated: str, beta: bool, time: int, n: int, d: int, seed: int) -> None:
     torch.manual_seed(seed)
 
-    def draw(*shape: int) -> torch.Tensor:
-        return torch.randn(2, time, 2, *shape, device=DEVICE).requires_grad_()
+    def draw(*shape: int, low: float = -1.0, high: float = 1.0) -> torch.Tensor:
+        x = torch.rand(2, time, 2, *shape, device=DEVICE)
+        return (low + (high - low) * x).requires_grad_()
 
-    inputs = [draw(n), draw(n), draw(d)]
-    inputs += [draw()] * beta + [draw(n) if gated == "vector" else draw()] * bool(gated)
+    # As layers have them: matrices of norm at most 1.
+    inputs = [draw(n), draw(n, low=-(n**-0.5), high=n**-0.5), draw(d)]
+    inputs += [draw(low=0.0, high=2.0)] * beta
+    inputs += [draw(n) if gated == "vector" else draw()] * bool(gated)
 
     def kernel(q, k, v, *more):
         strength = more[0] if beta else None
