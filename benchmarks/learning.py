@@ -13,7 +13,6 @@ import argparse
 import json
 import platform
 import time
-import traceback
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
@@ -116,17 +115,13 @@ def run(section, device, *, quick, limit, steps, fit, models, folder):
             options["state_size"] = 4
         model = Architecture(architecture, eigenvalue_range, **shape, options=options)
         start = time.perf_counter()
-        try:
-            task, chosen = TASKS[name](), Recipe(**recipe)
-            rate = RATES.get((section, architecture), chosen.learning_rate)
-            chosen = replace(chosen, learning_rate=rate)
-            if fit:
-                chosen = replace(chosen, steps=affordable(task, model, chosen, device, seconds))
-            trained = train(task, model, chosen, SEEDS, device=device)
-            found = curve(trained, words=256 if quick else 1024, at_once=128)
-        except Exception:
-            traceback.print_exc()
-            continue
+        task, chosen = TASKS[name](), Recipe(**recipe)
+        rate = RATES.get((section, architecture), chosen.learning_rate)
+        chosen = replace(chosen, learning_rate=rate)
+        if fit:
+            chosen = replace(chosen, steps=affordable(task, model, chosen, device, seconds))
+        trained = train(task, model, chosen, SEEDS, device=device)
+        found = curve(trained, words=256 if quick else 1024, at_once=128)
         slowest = max(slowest, time.perf_counter() - start)
         curves.append(found)
         log += [*trained.log, {"test": dict(zip(SEEDS, found.means, strict=True))}]
