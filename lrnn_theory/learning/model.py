@@ -13,7 +13,6 @@ from torch.nn import functional
 
 from lrnn_theory.learning.layers import Range, make_layer
 from lrnn_theory.learning.layers.base import RMSNorm
-from lrnn_theory.learning.scans import kernels
 
 
 @dataclass(frozen=True)
@@ -137,7 +136,6 @@ class Ensemble:
             name: stacked.detach().to(device).requires_grad_()
             for name, stacked in stack_module_state(models)[0].items()
         }
-        kernels()  # before they are used under vmap
         self.skeleton = Model(architecture, letters, classes).to("meta")
         self._run = vmap(self._one)
 
