@@ -77,11 +77,9 @@ def load_module(path: str | os.PathLike[str]) -> TorchLRNN:
             if kind is TorchLRNN:  # whether all sizes fit together
                 module(torch.zeros(1, 2, dtype=torch.int64))
         module.load_state_dict(tensors, strict=True, assign=True)
-    except ImportError:
-        raise
-    except Exception as error:  # whatever a crafted structure makes torch raise
-        line = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ValueError(f"Module file '{path}' is malformed: {line[:200]}.") from None
+    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as e:
+        line = (str(e).strip().splitlines() or [type(e).__name__])[0]
+        raise ValueError(f"Module file '{path}' is malformed: {line[:200]}.") from e
     return module.eval()
 
 
