@@ -27,7 +27,7 @@ from lrnn_theory.lrnn import LRNN, Layer, Level
 from lrnn_theory.scanning.cast import CastKernel
 from lrnn_theory.transition import Array, Dense
 from lrnn_theory.verification import checker, recheck
-from lrnn_theory.verification.certificate import Certificate, describe
+from lrnn_theory.verification.certificate import Certificate
 from lrnn_theory.verification.equivalence import power
 from lrnn_theory.verification.verdict import Proved, Refuted, Runs
 
@@ -72,10 +72,7 @@ def check(
         alike = _look_alike(lrnn, arithmetic, words)
     except (ArithmeticError, AttributeError, LookupError, TypeError) as error:
         raise ValueError(f"malformed ({type(error).__name__}: {error})") from None
-    if weights is not None and (
-        list(weights.letters) != claim.letters or describe(weights, arithmetic) != data["lrnn"]
-    ):
-        raise ValueError("The certificate is about other weights than those given.")
+    recheck.need_weights(claim, arithmetic, weights)
     if answers[0] == answers[1] or not alike:
         raise ValueError("the words do not look alike, or need the same answer")
     other, word = words

@@ -37,11 +37,7 @@ def check(
     certificate = Certificate.coerce(certificate)
     claim = checker.check(certificate.data)
     arithmetic = Arithmetic.parse(certificate.data["arithmetic"])
-    if weights is not None and (
-        list(weights.letters) != claim.letters
-        or describe(weights, arithmetic) != certificate.data["lrnn"]
-    ):
-        raise ValueError("The certificate is about other weights than those given.")
+    need_weights(claim, arithmetic, weights)
     if claim.claim == "proved":
         return Proved(str(arithmetic), {}, claim.method, certificate)
     words = [certificate.data["word"]] if claim.claim == "refuted" else certificate.data["words"]
@@ -51,6 +47,15 @@ def check(
     word, *other = map(_letters, words)
     statistics = {"length": len(word)}
     return Refuted(str(arithmetic), statistics, word, *answers[0], certificate, *other)
+
+
+def need_weights(claim: checker.Claim, arithmetic: Arithmetic, weights: LRNN | None) -> None:
+    """Raise a ValueError if weights are given that a certificate is not about."""
+    if weights is not None and (
+        list(weights.letters) != claim.letters
+        or describe(weights, arithmetic) != claim.data["lrnn"]
+    ):
+        raise ValueError("The certificate is about other weights than those given.")
 
 
 def _letters(runs: list[list[Any]]) -> Sequence[str]:
