@@ -74,6 +74,11 @@ def load_module(path: str | os.PathLike[str]) -> TorchLRNN:
         kind = FlaLRNN if "target" in structure else TorchLRNN
         with torch.device("meta"):
             module = kind(structure)
+            # Before anything runs: loops are as long as tensors are large.
+            if {k: x.shape for k, x in module.state_dict().items()} != {
+                k: x.shape for k, x in tensors.items()
+            }:
+                raise ValueError("its tensors are not those of its structure")
             if kind is TorchLRNN:  # whether all sizes fit together
                 module(torch.zeros(1, 2, dtype=torch.int64))
         module.load_state_dict(tensors, strict=True, assign=True)
