@@ -29,6 +29,8 @@ from lrnn_theory.streaming import PIECE, Reader, regrouped
 
 _PATIENCE = timedelta(days=365)
 """How long a process waits for the others: for as long as they read."""
+_ROOM = 1024
+"""Bytes that processes exchange at once; what does not fit is exchanged afterwards."""
 
 
 class Ranks:
@@ -76,27 +78,38 @@ class Ranks:
         return [x[1:] for x in all_found]
 
     def _all_gather(self, own: bytes) -> list[bytes]:
-        length = torch.tensor([len(own)], device=self._device)
-        lengths = [torch.empty_like(length) for _ in range(self.size)]
-        dist.all_gather(lengths, length, group=self._group)
-        sizes = [int(x) for x in lengths]
-        data = torch.zeros(max(sizes), dtype=torch.uint8)
-        data[: len(own)] = torch.frombuffer(bytearray(own), dtype=torch.uint8)
-        data = data.to(self._device)
-        parts = [torch.empty_like(data) for _ in range(self.size)]
-        dist.all_gather(parts, data, group=self._group)
-        return [x.cpu().numpy().tobytes()[:size] for x, size in zip(parts, sizes, strict=True)]
+        head = len(own).to_bytes(8, "big") + own[:_ROOM]
+        heads = self._exchange(head, 8 + _ROOM)
+        sizes = [int.from_bytes(x[:8], "big") for x in heads]
+        parts = [x[8 : 8 + size] for x, size in zip(heads, sizes, strict=True)]
+        if (rest := max(sizes) - _ROOM) > 0:
+            more = self._exchange(own[_ROOM:], rest)
+            tails = (x[: max(0, size - _ROOM)] for x, size in zip(more, sizes, strict=True))
+            parts = [x + y for x, y in zip(parts, tails, strict=True)]
+        return parts
+
+    def _exchange(self, own: bytes, room: int) -> list[bytes]:
+        """As many bytes of every process."""
+        data = torch.frombuffer(bytearray(own.ljust(room, b"\0")), dtype=torch.uint8)
+        return [x.tobytes() for x in self._together(data.to(self._device)).cpu().numpy()]
+
+    def _together(self, own: torch.Tensor) -> torch.Tensor:
+        """Tensors of one shape, (processes, ...)."""
+        found = own.new_empty((self.size, *own.shape))
+        dist.all_gather_into_tensor(found.flatten(0, 1), own, group=self._group)
+        return found
 
     def concatenate(self, own: torch.Tensor, counts: list[int]) -> torch.Tensor:
         """The rows of all processes, of which each has so many."""
         if self.size == 1:
             return own
-        place = own.device
-        padded = torch.zeros((max(counts), *own.shape[1:]), dtype=own.dtype, device=self._device)
-        padded[: len(own)] = own
-        parts = [torch.empty_like(padded) for _ in range(self.size)]
-        dist.all_gather(parts, padded, group=self._group)
-        return torch.cat([x[:k] for x, k in zip(parts, counts, strict=True)]).to(place)
+        place, rest = own.device, max(counts) - len(own)
+        rows = own.to(self._device)
+        rows = torch.cat([rows, rows.new_zeros((rest, *own.shape[1:]))]) if rest else rows
+        found = self._together(rows.contiguous())
+        if min(counts) == max(counts):
+            return found.flatten(0, 1).to(place)
+        return torch.cat([x[:k] for x, k in zip(found, counts, strict=True)]).to(place)
 
 
 def scan_batch(
@@ -147,7 +160,9 @@ def scan_batch(
         return len(own).to_bytes(8, "big")
 
     counts = [int.from_bytes(x, "big") for x in ranks.gather(count)]
-    return ranks.concatenate(own, counts)
+    kinds = (torch.int8, torch.int16, torch.int32)  # outputs are few, and travel as such
+    kind = next(x for x in kinds if len(lrnn.output_symbols) - 1 <= torch.iinfo(x).max)
+    return ranks.concatenate(own.to(kind), counts).long() if ranks.size > 1 else own
 
 
 @dataclass(frozen=True, eq=False)
@@ -314,20 +329,28 @@ class _Word:
         """The number of letters, the last one, and what they do."""
         total, count, last = Moves.nothing(sums.level.n), 0, -1
         for letters in regrouped(stretch(), self._piece):
-            own = sums.moves(self._checked(letters))
+            own = self._moves(letters[None].to(self._device), sums)
             total = total.then(Moves(*(x[0].cpu() for x in own)))
             count, last = count + len(letters), int(letters[-1])
             self._progress(count)
         return np.array([count, last, *total.names, *total.added], np.int64).tobytes()
 
-    def _checked(self, letters: torch.Tensor) -> torch.Tensor:
+    def _moves(self, letters: torch.Tensor, sums: Summaries) -> Moves:
+        if not sums.checks(letters):
+            self._check(letters)
+        try:
+            return sums.moves(letters)
+        except UnsupportedError:
+            self._check(letters)
+            raise
+
+    def _check(self, letters: torch.Tensor) -> None:
         low, high = (int(x) for x in torch.aminmax(letters))
         if low < 0 or high >= len(self._lrnn.letters):
             raise ValueError(
                 f"A piece must hold letter indices in 0..{len(self._lrnn.letters) - 1}, "
                 f"not {low}..{high}."
             )
-        return letters[None].to(self._device)
 
     def _read(
         self,

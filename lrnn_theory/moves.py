@@ -73,8 +73,16 @@ class Summaries(Protocol):
 
     level: PackedLevel
 
+    def checks(self, letters: torch.Tensor) -> bool:
+        """Whether `moves` finds letters out of range by itself."""
+        ...
+
     def moves(self, letters: torch.Tensor) -> Moves:
-        """What words, (batch, time) on the scan's device, do: (batch, n)."""
+        """What words, (batch, time) on the scan's device, do: (batch, n).
+
+        Raises:
+            UnsupportedError: if a letter is out of range, and it checks them.
+        """
         ...
 
 
@@ -154,9 +162,7 @@ def moved(level: PackedLevel, moves: Moves, last: int, state: ScanState) -> Scan
     moves = Moves(*(x.expand(before.shape) for x in moves))
     after = moves.apply(torch.from_numpy(before)).numpy()
     words = level.pack(after)
-    order = np.argsort(level.words)
-    nearest = level.nearest[order[np.searchsorted(level.words[order], words)]]
-    output = torch.from_numpy(level.follow[last, nearest].astype(np.int64))
+    output = torch.from_numpy(level.follow[last, level.decode(words)].astype(np.int64))
     entries = after[:, :, None]
     is_tensor = isinstance(h, torch.Tensor)
     hidden = torch.from_numpy(entries).to(h) if is_tensor else entries.astype(h.dtype)

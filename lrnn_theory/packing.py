@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -84,10 +85,16 @@ class PackedLevel:
     words: Words
     nearest: NDArray[np.int32]
 
-    @property
+    @cached_property
     def follow(self) -> NDArray[np.int32]:
         """The context below on a context and a codeword, (contexts, codewords)."""
         return np.take_along_axis(self.next, self.readout[self.action], axis=1)
+
+    @cached_property
+    def _sorted(self) -> tuple[Words, NDArray[np.int32]]:
+        """The words of all states in order, and the nearest codeword of each."""
+        order = np.argsort(self.words)
+        return self.words[order], self.nearest[order]
 
     def unpack(self, words: NDArray[Any]) -> Words:
         """States of packed words, (batch, n)."""
@@ -104,9 +111,16 @@ class PackedLevel:
         """
         entries = states.astype(np.int64)
         words = packed_words(entries + self.bias, self.width)
-        if not ((entries == states).all() and np.isin(words, self.words).all()):
+        known, _ = self._sorted
+        found = known[np.searchsorted(known, words).clip(max=len(known) - 1)]
+        if not ((entries == states).all() and (found == words).all()):
             raise UnsupportedError("a state that the layer is never in")
         return words
+
+    def decode(self, words: Words) -> NDArray[np.int32]:
+        """The nearest codewords of states that the layer can be in, (batch,)."""
+        known, nearest = self._sorted
+        return nearest[np.searchsorted(known, words)]
 
 
 @dataclass(frozen=True, eq=False)

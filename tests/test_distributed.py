@@ -121,10 +121,11 @@ def check_errors(ranks, device):
         yield [0]
         raise OSError("no disk")
 
-    for lrnn in (parity, cascade):
-        mine = [[0, 1]] if ranks.rank < last else [[0, 99]]
-        with pytest.raises(ValueError, match="letter indices"):
-            scan_word(lrnn, lambda mine=mine: mine, device=device)
+    for lrnn in (parity, network("s5", None), cascade):
+        for kind in (torch.int64, torch.uint8):
+            mine = torch.tensor([0, 1 if ranks.rank < last else 200], dtype=kind)
+            with pytest.raises(ValueError, match="letter indices"):
+                scan_word(lrnn, lambda mine=mine: [mine], device=device)
         with pytest.raises((RuntimeError, OSError), match="no disk"):
             scan_word(lrnn, lambda: broken() if ranks.rank == last else [[0]], device=device)
     with pytest.raises(ValueError, match="'outputs'"):
@@ -141,6 +142,13 @@ def check_errors(ranks, device):
     with pytest.raises(ValueError, match="full"):
         scan_word(parity, lambda: [[0, 1]], each=refuse, device=device)
     assert scan_word(parity, lambda: [[1]], device=device).output == ranks.size % 2
+
+
+def check_gathering(ranks, _):
+    """Bytes of any lengths, more than fit into one message among them."""
+    for lengths in ((0, 0, 0), (1023, 1024, 7), (1024, 1024, 1024), (3, 1025, 5000), (9999, 0, 1)):
+        own = [bytes([65 + r]) * k for r, k in enumerate(lengths[: ranks.size])]
+        assert ranks.gather(lambda own=own: own[ranks.rank]) == own
 
 
 def check_strange_states(ranks, device):
@@ -169,7 +177,9 @@ def work(rank, size, port, device):
     with processes(device) as place:
         ranks = Ranks()
         assert (ranks.rank, ranks.size) == (rank, size)
-        for check in (check_words, check_batches, check_errors, check_strange_states):
+        for check in (
+            check_gathering, check_words, check_batches, check_errors, check_strange_states,
+        ):  # fmt: skip
             check(ranks, place)
 
 

@@ -95,9 +95,6 @@ def test_kernels_for_packed_layers(lrnn, arithmetic, seed):
 def test_summaries_of_stretches(lrnn, time, seed):
     tokens, _ = random_words(lrnn, seed, batch=2, time=time, dtype=np.uint8)
     words = torch.from_numpy(tokens).to(DEVICE)
-    scans = [GpuScan(lrnn, Arithmetic.parse("float32"), torch.device(DEVICE))]
-    with patch("lrnn_theory.cuda.scan._copies", return_value=None):
-        scans.append(GpuScan(lrnn, Arithmetic.parse("float32"), torch.device(DEVICE)))
     wanted = summaries(lrnn, "float32").moves(torch.from_numpy(tokens))
     with (
         patch.object(copies, "_LANES", 4),
@@ -106,10 +103,17 @@ def test_summaries_of_stretches(lrnn, time, seed):
         patch.object(stretches, "_LANES", 4),
         patch.object(stretches, "_SHORTEST", 4),
     ):
-        for fast in scans:
+        for fast in _with_and_without_copies(lrnn):
             found = fast.stretches.moves(words)
             assert torch.equal(found.names.cpu(), wanted.names)
             assert torch.equal(found.added.cpu(), wanted.added)
+
+
+def _with_and_without_copies(lrnn):
+    """Summaries by bytes, if there are such, and by names."""
+    yield GpuScan(lrnn, Arithmetic.parse("float32"), torch.device(DEVICE))
+    with patch("lrnn_theory.cuda.scan._copies", return_value=None):
+        yield GpuScan(lrnn, Arithmetic.parse("float32"), torch.device(DEVICE))
 
 
 def _repeated(state, batch):
@@ -209,3 +213,20 @@ def test_words_that_overflow_are_read_again():
     tokens = (np.random.default_rng(0).random((6, 40)) < 0.04).astype(np.uint8)
     state = assert_same_in_triton(lrnn, tokens, "float16")
     assert torch.isinf(state.hidden[0]).any()
+
+
+@OVERFLOWS
+@pytest.mark.parametrize("name", ["s5", "flip_flop"])
+def test_summaries_find_letters_that_are_none(name):
+    lrnn = compile_dfa(languages.BESTIARY[name]())
+    for fast in _with_and_without_copies(lrnn):
+        tokens, _ = random_words(lrnn, 0, batch=2, time=150, dtype=np.uint8)
+        words = torch.from_numpy(tokens).to(DEVICE)
+        assert fast.stretches.checks(words)
+        right = fast.stretches.moves(words)
+        for row, place in ((0, 0), (1, 70), (1, 149)):
+            wrong = words.clone()
+            wrong[row, place] = len(lrnn.letters)
+            with pytest.raises(UnsupportedError, match="out of range"):
+                fast.stretches.moves(wrong)
+        assert torch.equal(fast.stretches.moves(words).names, right.names)  # forgotten

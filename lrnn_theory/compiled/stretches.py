@@ -47,6 +47,10 @@ class Stretches:
         wanted = -(-_AT_ONCE * (os.cpu_count() or 1) // max(batch, 1))
         return max(1, min(wanted, time // SHORTEST))
 
+    def checks(self, letters: torch.Tensor) -> bool:  # noqa: ARG002
+        """As `Summaries` says."""
+        return False
+
     def moves(self, letters: torch.Tensor) -> Moves:
         """What words, (batch, time), do: (batch, n)."""
         batch, time = letters.shape

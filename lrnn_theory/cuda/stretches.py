@@ -38,27 +38,45 @@ class Stretches:
             self._names = names_of(self.level)
             self._scan = PackedScan(Packed((self._names.level,), 0), device)
 
+    def checks(self, letters: torch.Tensor) -> bool:
+        """As `Summaries` says: where kernels read the bytes as they are."""
+        return letters.dtype == torch.uint8
+
     def moves(self, letters: torch.Tensor) -> Moves:
-        """What words, (batch, time) of at least one letter, do: (batch, n)."""
-        letters = letters.to(torch.uint8)
+        """What words, (batch, time) of at least one letter, do: (batch, n).
+
+        Raises:
+            UnsupportedError: if a letter is out of range.
+        """
+        wrong = torch.zeros(1, dtype=torch.int32, device=letters.device)
+        moves = self._moves(letters.to(torch.uint8), wrong)
+        if int(wrong):
+            raise UnsupportedError("a letter out of range")
+        return moves
+
+    def _moves(self, letters: torch.Tensor, wrong: torch.Tensor) -> Moves:
         batch, time = letters.shape
         if self._copies is not None:
-            return self._copies.moves(self._words(letters))
+            return self._copies.moves(_words(letters, wrong))
         wanted = max(_SHORTEST, -(-batch * time // _LANES))
         length = min(-(-wanted // 4) * 4, time)
         count = time // length
         whole = letters[:, : count * length].reshape(batch * count, length)
-        moves = Moves(*(x.unflatten(0, (batch, count)) for x in self._read_all(whole))).joined()
+        read = (x.unflatten(0, (batch, count)) for x in self._read_all(whole, wrong))
+        moves = Moves(*read).joined()
         rest = letters[:, count * length :]
-        return moves.then(self._read_all(rest)) if rest.numel() else moves
+        return moves.then(self._read_all(rest, wrong)) if rest.numel() else moves
 
-    def _read_all(self, words: torch.Tensor) -> Moves:
-        read = self._words(words, self._scan.start(len(words)))
-        self._scan.run(read)
-        return self._names.moves(read.state[0].to(torch.int64))
+    def _read_all(self, letters: torch.Tensor, wrong: torch.Tensor) -> Moves:
+        words = _words(letters, wrong)._replace(state=self._scan.start(len(letters)))
+        self._scan.run(words)
+        return self._names.moves(words.state[0].to(torch.int64))
 
-    def _words(self, words: torch.Tensor, state: torch.Tensor | None = None) -> Words:
-        unread = torch.zeros(len(words), dtype=torch.int32, device=words.device)
-        time = words.shape[1]
-        state = unread if state is None else state
-        return Words(aligned(words), unread[:1], time, None, state, unread, None, 1, time)
+
+def _words(letters: torch.Tensor, wrong: torch.Tensor) -> Words:
+    """Words of which nobody asks for outputs."""
+    unread, time = (
+        torch.zeros(len(letters), dtype=torch.int32, device=letters.device),
+        letters.shape[1],
+    )
+    return Words(aligned(letters), wrong, time, None, unread, unread, None, 1, time)
