@@ -1,16 +1,18 @@
 """Compiled machines in flash-linear-attention, on words: every kernel, layer and format.
 
-    python benchmarks/fla_export.py [--quick] [--write [NAME]] [--only MACHINE]
+    python benchmarks/fla_export.py [--quick] [--write [NAME]] [--only MACHINE] [--seconds N]
 
 Every machine runs through operations and layers of flash-linear-attention in float32 and bfloat16,
 on 1,000 words of 1,000 letters, and is compared with the automaton after every letter; machines
 without outputs of their own give their state.  "unit" is the usual encoding, keys divided by their
 norm; the others are those of `lrnn_theory.export.fla_module`.  `--write` makes NAME.json and
-NAME.md (by default benchmarks/fla-export).  Needs a CUDA device, or TRITON_INTERPRET=1 and
-patience.
+NAME.md (by default benchmarks/fla-export), and writes them anew whenever there is something new.
+Needs a CUDA device, or TRITON_INTERPRET=1 and patience.
 
-Most of the time goes into compiling kernels, so that machines run side by side, and of every
-kernel the first of its configurations is taken: nothing is timed here.
+A kernel has a list of configurations (block sizes, warps, stages), of which Triton's autotuner
+takes the fastest.  Everything runs with the first configuration of every kernel, then with the
+last, and then, as far as time allows, with what the autotuner takes.  Most of the time goes into
+compiling kernels, so that machines run side by side.
 """
 
 import argparse
@@ -23,7 +25,7 @@ import tempfile
 import time
 import traceback
 import warnings
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from importlib import metadata
 from pathlib import Path
 
@@ -33,6 +35,7 @@ from constructions import compile_dfa
 from lrnn_theory import Automaton, languages
 from lrnn_theory.export.fla_module import to_fla
 from lrnn_theory.export.trial import Agrees, trial
+from lrnn_theory.textfile import write_text
 
 HERE = Path(__file__).parent
 
@@ -82,13 +85,31 @@ OPERATIONS = {
     "chunk_delta_rule, unit": ("chunk_delta_rule", "chunk", {"keys": "unit"}),
 }
 LAYERS = {
-    f"{layer}, {mode}": (layer, mode, {})
+    layer: {f"{layer}, {mode}": (layer, mode, {}) for mode in FORMATS}
     for layer in ("DeltaNet", "GatedDeltaNet", "GatedDeltaProduct")
-    for mode in FORMATS
 }
-GROUPS = {"operations": OPERATIONS, "layers": LAYERS}
-SECONDS = 220
-"""After which machines that are not done are left where they are."""
+GROUPS = {"operations": OPERATIONS} | LAYERS
+
+# How many factors a letter takes decides how long it takes: the longest go first.
+LONGEST = ("TLS server", "ISO date")
+CONFIGURATIONS = ("first", "last", "tuned")
+SECONDS = 480
+"""After which what is not done is left where it is."""
+MEMORY = 1.5e9
+"""Bytes that the largest level of one process may take, roughly; less if the device is full."""
+
+
+def answers(module, tokens):
+    """Answers to words, as many at a time as there is room for beside other processes."""
+    memory = MEMORY
+    while True:
+        try:
+            return module.answers(tokens, memory)
+        except torch.OutOfMemoryError:
+            if memory < MEMORY / 64:
+                raise
+            memory /= 2
+            torch.cuda.empty_cache()
 
 
 def run(automaton, lrnn, target, options, device, words, length):
@@ -97,7 +118,7 @@ def run(automaton, lrnn, target, options, device, words, length):
     try:
         module = to_fla(lrnn, target, **options).to(device)
         verdict = trial(
-            lambda tokens: module.answers(tokens, 7e8),
+            lambda tokens: answers(module, tokens),
             automaton,
             target,
             words=words,
@@ -108,6 +129,8 @@ def run(automaton, lrnn, target, options, device, words, length):
         traceback.print_exc()
         lines = str(error).strip().splitlines() or [""]
         return {"verdict": "failed", "reason": f"{type(error).__name__}: {lines[0][:200]}"}
+    finally:
+        torch.cuda.empty_cache()  # other processes need it
     facts = {"exact": module.is_exact, "seconds": round(time.perf_counter() - start, 2)}
     facts["shape"] = [
         [v.shape["rows"], v.shape["factors"], v.shape["heads"]] for v in module.levels()
@@ -127,13 +150,21 @@ def run(automaton, lrnn, target, options, device, words, length):
 
 def table(results):
     """The results as a Markdown page."""
-    names = list(dict.fromkeys(r["machine"] for r in results["runs"]))
-    rows = list(dict.fromkeys((r["run"], r["dtype"]) for r in results["runs"]))
-    cells = {(r["machine"], r["run"], r["dtype"]): r for r in results["runs"]}
+    names = [name for name in MACHINES if any(r["machine"] == name for r in results["runs"])]
+
+    def place(r):
+        return r["run"], r["dtype"], r["configuration"]
+
+    cells = {(r["machine"], *place(r)): r for r in results["runs"]}
+    labels = [label for group in GROUPS.values() for label in group]
+    rows = sorted(
+        {place(r) for r in results["runs"]},
+        key=lambda row: (labels.index(row[0]), row[1] != "float32", CONFIGURATIONS.index(row[2])),
+    )
 
     def shown(cell):
         if cell is None:
-            return ""
+            return "not run"
         if cell["verdict"] == "differs":
             return f"wrong from letter {cell['length']}"
         return {"agrees": "right", "failed": "did not run"}[cell["verdict"]]
@@ -145,19 +176,21 @@ def table(results):
         f"({', '.join(f'{k} {v}' for k, v in results['packages'].items())}): "
         f"{results['words']:,} words of {results['length']:,} letters for each cell, of which a "
         "quarter are adversarial and a quarter visit all states; compared with the automaton after "
-        'every letter. "right" means on all of them.',
+        'every letter. "right" means on all of them. Kernels ran with the first and the last of '
+        "their configurations, and with what Triton's autotuner took (tuned), of which there are "
+        "only the rows that came to their turn.",
         "",
-        "| runs in | format | " + " | ".join(names) + " |",
-        "|---" * (len(names) + 2) + "|",
+        "| runs in | format | configuration | " + " | ".join(names) + " |",
+        "|---" * (len(names) + 3) + "|",
     ]
-    for label, dtype in rows:
-        values = [shown(cells.get((name, label, dtype))) for name in names]
-        lines.append(f"| {label} | {dtype} | " + " | ".join(values) + " |")
+    for row in rows:
+        values = [shown(cells.get((name, *row))) for name in names]
+        lines.append("| " + " | ".join((*row, *values)) + " |")
     wrong = [r for r in results["runs"] if r["verdict"] != "agrees"]
     if wrong:
         lines += ["", "## What went wrong", ""]
     for r in wrong:
-        where = f"{r['machine']} in {r['run']}, {r['dtype']}"
+        where = f"{r['machine']} in {r['run']}, {r['dtype']}, {r['configuration']}"
         if r["verdict"] == "failed":
             lines.append(f"* {where}: {r['reason']}")
             continue
@@ -171,7 +204,7 @@ def table(results):
     return "\n".join([*lines, ""])
 
 
-def one(name, group, device, words, length, write):
+def one(name, group, configuration, device, words, length, path):
     """All runs of one machine in one group, written as they come."""
     automaton, construction = MACHINES[name]
     lrnn = compile_dfa(automaton, construction)
@@ -190,30 +223,44 @@ def one(name, group, device, words, length, write):
                 length,
             )
             short = str(dtype).removeprefix("torch.")
-            runs.append({"machine": name, "run": label, "dtype": short, **facts})
+            which = {"run": label, "dtype": short, "configuration": configuration}
+            runs.append({"machine": name} | which | facts)
             seen = {k: v for k, v in facts.items() if k != "word"}
-            print(f"{name}: {label}, {short}: {seen}", flush=True)
-            write.write_text(json.dumps(runs))
+            print(f"{name}: {label}, {short}, {configuration}: {seen}", flush=True)
+            write_text(json.dumps(runs), path)
 
 
-def side_by_side(tasks, quick):
-    """The runs of many tasks, each in a process of its own."""
-    end = time.monotonic() + SECONDS
+def side_by_side(tasks, quick, seconds, show):
+    """The runs of many tasks, each in a process of its own; `show` gets all there are at times."""
+    end = time.monotonic() + seconds
     with tempfile.TemporaryDirectory() as folder:
+        paths = [Path(folder) / f"{i}.json" for i in range(len(tasks))]
 
-        def child(task):
-            name, group = task
-            path = Path(folder) / f"{tasks.index(task)}.json"
+        def child(task, path):
+            rest = end - time.monotonic()
+            if rest <= 0:
+                return
+            name, group, configuration = task
             command = [sys.executable, __file__, "--only", name, "--group", group]
-            command += ["--write", str(path), *["--quick"] * quick]
+            command += ["--configuration", configuration, "--write", str(path)]
             try:
-                subprocess.run(command, check=True, timeout=max(1, end - time.monotonic()))
+                subprocess.run([*command, *["--quick"] * quick], check=True, timeout=rest)
             except (subprocess.TimeoutExpired, subprocess.CalledProcessError) as error:
-                print(f"{name}, {group}: {error}", flush=True)
-            return json.loads(path.read_text()) if path.exists() else []
+                print(f"{', '.join(task)}: {error}", flush=True)
 
         with ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool:
-            return [run for runs in pool.map(child, tasks) for run in runs]
+            rest = {pool.submit(child, *pair) for pair in zip(tasks, paths, strict=True)}
+            while rest:
+                done, rest = wait(rest, timeout=5)
+                for future in done:
+                    future.result()
+                show([r for path in paths if path.exists() for r in json.loads(path.read_text())])
+
+
+def write_results(results, name):
+    """NAME.json and NAME.md."""
+    write_text(json.dumps(results, indent=1) + "\n", f"{name}.json")
+    write_text(table(results), f"{name}.md")
 
 
 def main():
@@ -222,48 +269,62 @@ def main():
     parser.add_argument("--quick", action="store_true", help="16 words of 40 letters")
     parser.add_argument("--write", nargs="?", const=str(HERE / "fla-export"), metavar="NAME")
     parser.add_argument("--only", metavar="MACHINE", choices=MACHINES, help="one machine")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="time for all of it")
+    parser.add_argument("--configuration", choices=CONFIGURATIONS, help="only this one")
     parser.add_argument("--group", choices=GROUPS, help="write runs of --only to the file --write")
     arguments = parser.parse_args()
     device = "cuda" if torch.cuda.is_available() else "cpu"
     words, length = (16, 40) if arguments.quick else (1000, 1000)
     warnings.simplefilter("ignore")
     if arguments.group:
-        one(arguments.only, arguments.group, device, words, length, Path(arguments.write))
+        take(arguments.configuration)
+        path = Path(arguments.write)
+        which = (arguments.only, arguments.group, arguments.configuration)
+        one(*which, device, words, length, path)
         return 0
     names = [arguments.only] if arguments.only else list(MACHINES)
-    start = time.perf_counter()
-    runs = side_by_side(
-        [(n, g) for g in reversed(GROUPS) for n in reversed(names)], arguments.quick
-    )
-    order = {
-        (n, label): i
-        for i, (n, label) in enumerate((n, k) for n in MACHINES for g in GROUPS.values() for k in g)
-    }
+    # Triton's interpreter knows no configurations.
+    kinds = CONFIGURATIONS if device == "cuda" else CONFIGURATIONS[:1]
+    kinds = (arguments.configuration,) if arguments.configuration else kinds
+    tasks = [(n, g, c) for c in kinds for g in reversed(GROUPS) for n in names]
+    # Tuning comes last, and what takes longest is tuned at the end.
+    tasks.sort(key=lambda t: (kinds.index(t[2]), (t[0] not in LONGEST) ^ (t[2] == "tuned")))
     packages = ("torch", "triton", "fla-core", "flash-linear-attention")
     results = {
         "device": torch.cuda.get_device_name() if device == "cuda" else platform.machine(),
         "packages": {name: metadata.version(name) for name in packages},
         "words": words,
         "length": length,
-        "seconds": round(time.perf_counter() - start),
-        "runs": sorted(runs, key=lambda r: order[r["machine"], r["run"]]),
+        "seconds": 0,
+        "runs": [],
     }
-    page = table(results)
-    if arguments.write:
-        Path(f"{arguments.write}.json").write_text(json.dumps(results, indent=1) + "\n")
-        Path(f"{arguments.write}.md").write_text(page)
-    print(page)
+    start = time.perf_counter()
+
+    def show(runs):
+        if len(runs) == len(results["runs"]):
+            return
+        results.update(runs=runs, seconds=round(time.perf_counter() - start))
+        if arguments.write:
+            write_results(results, arguments.write)
+
+    side_by_side(tasks, arguments.quick, arguments.seconds, show)
+    print(table(results))
     return int(any(r["verdict"] == "failed" for r in results["runs"]))
 
 
-if __name__ == "__main__":
+def take(configuration):
+    """Let kernels have one configuration, the first or the last; "tuned" leaves the choice."""
     from triton.runtime import autotuner
 
+    part = {"first": slice(1), "last": slice(-1, None), "tuned": slice(None)}[configuration]
     every = autotuner.Autotuner.__init__
 
-    def first(self, fn, names, configs, *rest, **options):
+    def some(self, fn, names, configs, *rest, **options):
         """An autotuner of one configuration."""
-        every(self, fn, names, configs[:1], *rest, **options)
+        every(self, fn, names, configs[part], *rest, **options)
 
-    autotuner.Autotuner.__init__ = first
+    autotuner.Autotuner.__init__ = some
+
+
+if __name__ == "__main__":
     sys.exit(main())
