@@ -1,8 +1,9 @@
 """Random layers that theorems forbid: refuted, and every refutation confirmed by other code.
 
-    python benchmarks/impossibility.py [--part N] [--write benchmarks/impossibility.md]
+    python benchmarks/impossibility.py [--part N] [--workers N] [--results FILE] [--write FILE]
 
-10,000 networks of one layer, 2,000 of several, 400 for each modulus, or the N-th part of them.
+10,000 networks of one layer, 2,000 of several, 400 for each modulus, or the N-th part of them:
+the same ones on any number of processes.
 
 Layers meet the hypothesis by an exact certificate.  Words are confirmed by tests/cast_evaluation.py
 and tests/cast_networks.py, which share no code with the library: in fractions up to 10^4 letters
@@ -15,6 +16,7 @@ import sys
 import time
 from collections import Counter
 from fractions import Fraction as Q
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 
@@ -22,6 +24,7 @@ import numpy as np
 import torch
 
 from lrnn_theory import LRNN, Automaton, Dense, Layer, Level, check, refute
+from lrnn_theory.campaign import Check, run
 from lrnn_theory.impossibility import spectrum
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
@@ -130,36 +133,63 @@ def mod(m):
     return Automaton.from_table([[(q + 1) % m for q in range(m)]], accepting=[0], letters="1")
 
 
-def campaign(count, language, letters, depths, formats, *, signed, seed):
-    """Rows of a table: what became of random networks."""
-    rng, ways, longest, spent, worst = np.random.default_rng(seed), Counter(), 0, 0.0, 0.0
-    open_cases, theorems = 0, Counter()
-    for i in range(count):
-        depth = int(rng.integers(depths[0], depths[1] + 1))
-        lrnn = network(rng, letters, depth, signed=signed, max_n=4 if depth == 1 else 2)
-        if not signed:
-            for level in lrnn.levels:
-                for a in range(level.layer.n_actions):
-                    proof = spectrum(level.layer.transition.matrix(a), nonnegative=True)
-                    assert proof.nonnegative
-                    assert hasattr(proof, "points")
-        name = str(formats[i % len(formats)])
-        wanted = language(i) if callable(language) else language
-        start = clock()
-        found = refute(lrnn, wanted, f"{name}:cast", budget=20)
-        seconds = clock() - start
-        spent, worst = spent + seconds, max(worst, seconds)
-        if found is None:
-            open_cases += 1
-            continue
-        theorems[found.statistics["theorem"]] += 1
-        longest = max(longest, found.statistics["length"])
-        ways[confirmed(lrnn, found, name)] += 1
+def one_network(rng, index, *, language, letters, depths, formats, signed):
+    """What became of a random network, as plain data."""
+    depth = int(rng.integers(depths[0], depths[1] + 1))
+    lrnn = network(rng, letters, depth, signed=signed, max_n=4 if depth == 1 else 2)
+    if not signed:
+        for level in lrnn.levels:
+            for a in range(level.layer.n_actions):
+                proof = spectrum(level.layer.transition.matrix(a), nonnegative=True)
+                assert hasattr(proof, "points")
+                assert proof.nonnegative
+    name = formats[index % len(formats)]
+    start = clock()
+    found = refute(lrnn, language, f"{name}:cast", budget=20)
+    out = {"seconds": round(clock() - start, 4)}
+    if found is None:
+        return out
+    facts = found.statistics
+    return {
+        **out,
+        "theorem": facts["theorem"],
+        "length": int(facts["length"]),
+        "confirmed": confirmed(lrnn, found, name),
+    }
+
+
+def campaigns(part):
+    """Titles and checks."""
+    title = "one layer, nonnegative spectrum, (11)*"
+    yield title, check_of("one layer", 10_000 // part, PARITY, "1", (1, 1), FORMATS, signed=False)
+    title = "2 or 3 layers, nonnegative spectra, parity on {0, 1}*"
+    yield title, check_of("layers", 2_000 // part, BOTH, "01", (2, 3), SMALL, signed=False)
+    for m in (3, 5, 6, 7, 12):
+        yield (
+            f"1 or 2 layers, real spectra, multiples of {m}",
+            check_of(f"modulo {m}", 400 // part, mod(m), "1", (1, 2), SMALL, signed=True),
+        )
+
+
+def check_of(key, count, language, letters, depths, formats, *, signed):
+    """Many random networks of one kind."""
+    kind = {"language": language, "letters": letters, "depths": depths, "formats": formats}
+    return Check(key, partial(one_network, **kind, signed=signed), count)
+
+
+def row(results):
+    """Cells of a table."""
+    if faults := [x for x in results if "error" in x]:
+        raise SystemExit(f"{len(faults)} networks failed, the first: {faults[0]}")
+    refuted = [x for x in results if "theorem" in x]
+    seconds = [x["seconds"] for x in results]
+    theorems, ways = (Counter(x[key] for x in refuted) for key in ("theorem", "confirmed"))
     return [
-        f"{count:,}", f"{count - open_cases:,}", str(open_cases),
+        f"{len(results):,}", f"{len(refuted):,}", str(len(results) - len(refuted)),
         ", ".join(f"{k} {v:,}" for k, v in sorted(theorems.items())),
         ", ".join(f"{v:,} {k}" for k, v in ways.most_common()),
-        f"{float(longest):.3g}", f"{1000 * spent / count:.0f} ms", f"{worst:.2f} s",
+        f"{float(max((x['length'] for x in refuted), default=0)):.3g}",
+        f"{1000 * sum(seconds) / len(seconds):.0f} ms", f"{max(seconds):.2f} s",
     ]  # fmt: skip
 
 
@@ -204,42 +234,42 @@ def deltanet_row(count, dtype):
     ]
 
 
-def tables(part):
+def random_networks(arguments):
+    """The table of all random networks."""
+    titles, checks = zip(*campaigns(arguments.part), strict=True)
+
+    begin, by_key = clock(), {made.key: [] for made in checks}
+
+    def tell(done):
+        print(f"{done} networks, {clock() - begin:.0f} s", file=sys.stderr, flush=True)
+
+    found = run(checks, workers=arguments.workers, seed=1, path=arguments.results, progress=tell)
+    for x in found:
+        by_key[x["check"]].append(x)
+    yield ["what", "networks", "refuted", "open", "theorem", "confirmed", "longest word", "mean",
+           "worst"]  # fmt: skip
+    for title, results in zip(titles, by_key.values(), strict=True):
+        yield [title, *row(results)]
+
+
+def tables(arguments):
     """Titles and rows."""
-    head = [
-        "what",
-        "networks",
-        "refuted",
-        "open",
-        "theorem",
-        "confirmed",
-        "longest word",
-        "mean",
-        "worst",
-    ]
-    rows = [
-        head,
-        ["one layer, nonnegative spectrum, (11)*",
-         *campaign(10_000 // part, PARITY, "1", (1, 1), FORMATS, signed=False, seed=1)],
-        ["2 or 3 layers, nonnegative spectra, parity on {0, 1}*",
-         *campaign(2_000 // part, BOTH, "01", (2, 3), SMALL, signed=False, seed=2)],
-    ]  # fmt: skip
-    for m in (3, 5, 6, 7, 12):
-        line = campaign(400 // part, mod(m), "1", (1, 2), SMALL, signed=True, seed=m)
-        rows.append([f"1 or 2 layers, real spectra, multiples of {m}", *line])
-    yield "Random networks in the cast model", rows
-    yield "Late changes, for parity of a unary word", list(slow_table())
-    line = max(6, 60 // part)
+    yield "Late changes, for parity of a unary word, one process", list(slow_table())
+    line = max(6, 60 // arguments.part)
     yield "One token repeated, H <- H + k (beta (v - k^T H))^T, 64 x 64, after 5,000 steps", [
         ["type", "tokens", "1", "2", "longer, or not yet settled"],
         deltanet_row(line, torch.float32), deltanet_row(line, torch.bfloat16),
     ]  # fmt: skip
+    yield "Random networks in the cast model", list(random_networks(arguments))
 
 
 def main():
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--part", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--results", help="a file of all results: a run that was cut short goes on")
+    parser.add_argument("--machine", default="this machine")
     parser.add_argument("--write")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
@@ -247,9 +277,8 @@ def main():
     lines = [
         "# Refutations",
         "",
-        f"Made by `python benchmarks/impossibility.py{option} --write benchmarks/impossibility.md` "
-        "on 2 cores, AMD EPYC, one process, shared with other work; "
-        f"Python {platform.python_version()}.",
+        f"Made by `python benchmarks/impossibility.py{option} --workers {arguments.workers}` "
+        f"on {arguments.machine}; Python {platform.python_version()}, torch {torch.__version__}.",
         "",
         "Every layer has an exact certificate that it meets the hypothesis. Confirmed: by the "
         "definition, in code that shares nothing with the library (tests/cast_evaluation.py, "
@@ -257,13 +286,13 @@ def main():
         "more than 20,000 letters to come to rest.",
     ]
     print("\n".join(lines), flush=True)
-    for title, rows in tables(arguments.part):
+    for title, rows in tables(arguments):
         start = len(lines)
         lines += ["", f"## {title}", "", f"| {' | '.join(rows[0])} |", "|---" * len(rows[0]) + "|"]
         lines += [f"| {' | '.join(row)} |" for row in rows[1:]]
         print("\n".join(lines[start:]), flush=True)
-    if arguments.write:
-        Path(arguments.write).write_text("\n".join(lines) + "\n", encoding="utf-8")
+        if arguments.write:
+            Path(arguments.write).write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
