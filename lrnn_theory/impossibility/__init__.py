@@ -1,5 +1,6 @@
 """Impossibility that can be run: refuters, exact spectra, and where rounding ends the theorems."""
 
+from lrnn_theory.eventual import unity_orders
 from lrnn_theory.impossibility.definite import LDL, negative_vector, psd
 from lrnn_theory.impossibility.limit_cycles import (
     PSD,
@@ -19,7 +20,6 @@ from lrnn_theory.impossibility.spectrum import (
     contraction,
     outside_product,
     spectrum,
-    unity_orders,
 )
 
 __all__ = [

@@ -17,9 +17,9 @@ from flint import arb, ctx
 
 from lrnn_theory.arithmetic import Arithmetic
 from lrnn_theory.cyclotomic import Cyclotomic
+from lrnn_theory.eventual import Runner, cycle_of, runner
 from lrnn_theory.formats import Fixed, Float, Format
 from lrnn_theory.impossibility.definite import LDL, psd
-from lrnn_theory.impossibility.orbits import Runner, cycle_of, runner
 from lrnn_theory.lrnn import Layer
 from lrnn_theory.scanning.stored import store
 from lrnn_theory.transition import Array, Householder

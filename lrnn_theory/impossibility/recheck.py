@@ -16,13 +16,11 @@ import numpy as np
 from flint import arb_mat, ctx, fmpq_mat
 
 from lrnn_theory.arithmetic import Arithmetic
+from lrnn_theory.eventual import Stream, below, orbit
 from lrnn_theory.ideal_cast.cells import Cells
 from lrnn_theory.ideal_cast.recurrence import fraction
 from lrnn_theory.ideal_cast.sums import CastSum, outwards
 from lrnn_theory.ideal_cast.unary import matrix, rational, sequences
-from lrnn_theory.impossibility.loops import Stream
-from lrnn_theory.impossibility.network import below
-from lrnn_theory.impossibility.orbits import orbit
 from lrnn_theory.lrnn import LRNN, Layer, Level
 from lrnn_theory.scanning.cast import CastKernel
 from lrnn_theory.transition import Array, Dense

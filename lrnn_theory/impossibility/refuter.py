@@ -7,9 +7,8 @@ from typing import Any
 
 from lrnn_theory.arithmetic import Arithmetic
 from lrnn_theory.automaton import Automaton
+from lrnn_theory.eventual import Orbit, Settled, UnsettledError, settle
 from lrnn_theory.impossibility.loops import Loop, loops
-from lrnn_theory.impossibility.network import Settled, settle
-from lrnn_theory.impossibility.orbits import Orbit, UnsettledError
 from lrnn_theory.impossibility.search import confused_pair
 from lrnn_theory.impossibility.spectrum import RealSpectrum, spectrum
 from lrnn_theory.lrnn import LRNN

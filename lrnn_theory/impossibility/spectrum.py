@@ -17,12 +17,13 @@ from itertools import pairwise, product
 from typing import Any
 
 import numpy as np
-from flint import acb, arb, ctx, fmpq, fmpq_mat, fmpq_poly, fmpz_poly
+from flint import acb, arb, ctx, fmpq, fmpq_mat, fmpq_poly
 from numpy.typing import ArrayLike
 
-from lrnn_theory.cyclotomic import Cyclotomic, cyclotomic_polynomial
+from lrnn_theory.cyclotomic import Cyclotomic
+from lrnn_theory.eventual import multiply, square_matrix, to_fmpq
 from lrnn_theory.impossibility.definite import LDL, is_symmetric, negative_vector, psd
-from lrnn_theory.transition import Array, exact_array
+from lrnn_theory.transition import Array
 
 BITS = (64, 128, 256, 512, 1024, 2048, 4096)
 """Bits of balls, tried in turn; only the search for a certificate needs them."""
@@ -48,7 +49,7 @@ class RealSpectrum:
 
     def check(self, A: ArrayLike) -> bool:
         """Whether it proves the claim for this matrix, computed again."""
-        a = _square(A)
+        a = square_matrix(A)
         if self.form is not None:
             symmetric = self.nonnegative and is_symmetric(a)
             return self.form.check(a if symmetric else _hermite(a, self.nonnegative))
@@ -59,7 +60,7 @@ class RealSpectrum:
         poly = _square_free(a)
         if self.nonnegative and self.points and self.points[0] < 0:
             return False
-        values = [poly(_fmpq(x)) for x in self.points]
+        values = [poly(to_fmpq(x)) for x in self.points]
         rising = all(x < y for x, y in pairwise(self.points))
         changes = sum(bool(x * y < 0) for x, y in pairwise(values))
         return rising and changes == poly.degree()
@@ -79,13 +80,13 @@ class OutsideSpectrum:
 
     def check(self, A: ArrayLike) -> bool:
         """Whether it proves the claim for this matrix, computed again."""
-        a = _square(A).astype(object)
+        a = square_matrix(A).astype(object)
         if _is_irrational(a) or any(isinstance(c, Cyclotomic) for c in self.q):
             value = _horner(self.q, a, np.eye(len(a), dtype=int).astype(object))
             square = value @ value
             return bool((a @ square if self.nonnegative else square).trace() < 0)
         m = _matrix(a)
-        value = _horner([_fmpq(c) for c in self.q], m, _matrix(np.eye(len(a), dtype=int)))
+        value = _horner([to_fmpq(c) for c in self.q], m, _matrix(np.eye(len(a), dtype=int)))
         square = value * value
         if self.nonnegative:
             square = m * square
@@ -106,7 +107,7 @@ class OutsideProduct:
 
     def check(self, matrices: Sequence[ArrayLike]) -> bool:
         """Whether it proves the claim for these matrices, computed again."""
-        return self.witness.check(multiply([_square(m) for m in matrices], self.word))
+        return self.witness.check(multiply([square_matrix(m) for m in matrices], self.word))
 
 
 def spectrum(A: ArrayLike, *, nonnegative: bool = False) -> RealSpectrum | OutsideSpectrum:
@@ -128,7 +129,7 @@ def spectrum(A: ArrayLike, *, nonnegative: bool = False) -> RealSpectrum | Outsi
         >>> spectrum([[0, -1], [1, 0]])
         OutsideSpectrum(nonnegative=False, q=(Fraction(0, 1), Fraction(1, 1)))
     """
-    a = _square(A)
+    a = square_matrix(A)
     if is_symmetric(a) and (not nonnegative or psd(a)):
         return RealSpectrum(nonnegative, form=psd(a) if nonnegative else None)
     if _is_irrational(a):
@@ -180,7 +181,7 @@ def outside_product(
         >>> outside_product([[[1, 0], [0, -1]], [[0, 1], [1, 0]]], 2).word
         (0, 1)
     """
-    exact = [_square(m) for m in matrices]
+    exact = [square_matrix(m) for m in matrices]
     if len(exact) ** length > MAX_PRODUCTS:
         raise ValueError(
             f"{len(exact)}^{length} products pass the limit of {MAX_PRODUCTS} "
@@ -202,73 +203,19 @@ def contraction(A: ArrayLike) -> LDL | None:
         >>> contraction([[0, 1], [1, 0]]) is None, contraction([[1, 1], [0, 1]]) is None
         (False, True)
     """
-    a = _square(A).astype(object)
+    a = square_matrix(A).astype(object)
     return psd(np.eye(len(a), dtype=int).astype(object) - a.T @ a)
 
 
-def unity_orders(A: ArrayLike) -> frozenset[int]:
-    """The orders of the roots of unity among the eigenvalues.
-
-    Example:
-        >>> sorted(unity_orders([[-1, 0, 0], [0, 0, -1], [0, 1, -1]]))
-        [2, 3]
-    """
-    poly = rational_form(_square(A)).charpoly().numer()
-    orders = (_cyclotomic_order(factor) for factor, _ in poly.factor()[1])
-    return frozenset(m for m in orders if m)
-
-
-def rational_form(A: Array) -> fmpq_mat:
-    """The matrix over the rationals; entries of Q(ζ_N) become matrices of multiplication.
-
-    The eigenvalues are then those of A and of its conjugates: roots of unity keep their orders.
-    """
-    order = int(np.lcm.reduce([x.order for x in A.flat if isinstance(x, Cyclotomic)] or [1]))
-    degree = len(cyclotomic_polynomial(order)) - 1
-    n = len(A)
-    out = [[fmpq(0)] * (n * degree) for _ in range(n * degree)]
-    for (i, j), x in np.ndenumerate(A):
-        for s in range(degree):
-            if isinstance(x, Cyclotomic):
-                column = (x * Cyclotomic(order, [0] * s + [1])).lift(order).coefficients
-            else:
-                column = [Fraction(int(x.numerator), int(x.denominator)) * (r == s)
-                          for r in range(degree)]  # fmt: skip
-            for r, c in enumerate(column):
-                out[i * degree + r][j * degree + s] = _fmpq(c)
-    return fmpq_mat(out)
-
-
-def multiply(matrices: Sequence[Array], word: Sequence[int]) -> Array:
-    """The product of the matrices of a word, of which the first acts first."""
-    out = matrices[word[0]].astype(object)
-    for i in word[1:]:
-        out = matrices[i].astype(object) @ out
-    return out
-
-
 # -------------------------------------------------------------------- rational matrices
-
-
-def _square(A: ArrayLike) -> Array:
-    a = exact_array("A", A)
-    if a.ndim != 2 or a.shape[0] != a.shape[1] or not a.size:
-        raise ValueError(f"Argument 'A' must be a square matrix, not of shape {a.shape}.")
-    if any(isinstance(x, Cyclotomic) and not x.is_real for x in a.flat):
-        raise ValueError("Argument 'A' must hold real numbers.")
-    return a
 
 
 def _is_irrational(a: Array) -> bool:
     return any(isinstance(x, Cyclotomic) for x in a.flat)
 
 
-def _fmpq(x: Any) -> fmpq:
-    return fmpq(int(x.numerator), int(x.denominator))
-
-
 def _matrix(a: Array) -> fmpq_mat:
-    return fmpq_mat([[_fmpq(x) for x in row] for row in a.tolist()])
+    return fmpq_mat([[to_fmpq(x) for x in row] for row in a.tolist()])
 
 
 def _minpoly(a: Array) -> fmpq_poly:
@@ -350,11 +297,6 @@ def _vanishing(
 def _short(x: Fraction) -> Fraction:
     """A near number with a small denominator: a witness need not be sharp."""
     return x.limit_denominator(1000)
-
-
-def _cyclotomic_order(factor: fmpz_poly) -> int:
-    """The order of the roots if they are roots of unity, else 0."""
-    return int(factor.is_cyclotomic())
 
 
 def _hermite(a: Array, nonnegative: bool) -> Array:

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from lrnn_theory.arithmetic import Arithmetic
 from lrnn_theory.compiled import CompiledLayer
+from lrnn_theory.eventual.streams import Stream
+from lrnn_theory.eventual.unity import multiply, unity_orders
 from lrnn_theory.ideal_cast import Unresolved, cycle_values, eventual_period
-from lrnn_theory.impossibility.loops import Stream
-from lrnn_theory.impossibility.spectrum import multiply, unity_orders
 from lrnn_theory.lrnn import Layer
 from lrnn_theory.scanning.cast import CastKernel
 from lrnn_theory.scanning.kernels import make_kernel, runs_natively

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from math import lcm
 
 from lrnn_theory.arithmetic import Arithmetic
-from lrnn_theory.impossibility.loops import Stream
-from lrnn_theory.impossibility.orbits import Orbit, UnsettledError, orbit
+from lrnn_theory.eventual.orbits import Orbit, UnsettledError, orbit
+from lrnn_theory.eventual.streams import Stream
 from lrnn_theory.lrnn import LRNN, Level
 
 MAX_PERIOD = 65_536
