@@ -1,5 +1,7 @@
 """The Triton kernels of the differentiable scans; interpreted where there is no GPU."""
 
+from functools import partial
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -79,6 +81,26 @@ def test_delta(gated: str, beta: bool, time: int, n: int, d: int, seed: int) -> 
         return plain("delta")(q, k, v, strength, gate, 4)
 
     compare(kernel, reference, inputs)
+
+
+@settings(max_examples=5)
+@pytest.mark.parametrize("signed", [False, True])
+@given(
+    time=st.integers(1, 6),
+    channels=st.integers(1, 40),
+    n=st.integers(1, 5),
+    seed=st.integers(0, 99),
+)
+def test_selective(signed: bool, time: int, channels: int, n: int, seed: int) -> None:
+    torch.manual_seed(seed)
+    u, b, c = (torch.randn(2, time, size, device=DEVICE) for size in (channels, n, n))
+    step, rate = torch.rand(2, time, channels, device=DEVICE), torch.rand(channels, n) * 3
+    inputs = [x.requires_grad_() for x in (u, step, rate.to(DEVICE), b, c)]
+    compare(
+        partial(fused.selective_scan, signed=signed),
+        lambda *given: scans._selective_scan(*given, signed),
+        inputs,
+    )
 
 
 def test_states_are_not_kept_without_gradients() -> None:

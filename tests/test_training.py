@@ -49,6 +49,23 @@ def classic():
     return train(task, architecture, recipe, seeds=(0,))
 
 
+def test_observations_are_part_of_the_log() -> None:
+    """They see the models as they are after the update, and change nothing."""
+
+    def observe(step: int, ensemble: Ensemble) -> dict[str, float]:
+        return {
+            "bias": float(ensemble.parameters["head.bias"].detach().norm()) if step > 4 else 0.0
+        }
+
+    task = of_automaton(languages.parity())
+    plain = train(task, SMALL, SHORT)
+    seen = train(task, SMALL, SHORT, every=2, observe=observe)
+    biases = [entry["bias"] for entry in seen.log[1:]]
+    bias = seen.ensemble.parameters["head.bias"]
+    assert biases == [0.0, 0.0, float(bias.detach().norm())]
+    assert torch.equal(bias, plain.ensemble.parameters["head.bias"])
+
+
 def test_rates_rise_and_fall() -> None:
     recipe = Recipe(steps=100, learning_rate=1.0, least_rate=0.1)
     rates = [recipe.rate(i) for i in range(100)]

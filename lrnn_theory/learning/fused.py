@@ -16,6 +16,7 @@ from lrnn_theory.learning import scan_kernels
 
 _KERNELS: Any = scan_kernels
 _BLOCK = 256
+_CHANNELS = 32
 
 
 def linear_scan(a: Tensor, b: Tensor) -> Tensor:
@@ -26,6 +27,14 @@ def linear_scan(a: Tensor, b: Tensor) -> Tensor:
 def delta_scan(q: Tensor, k: Tensor, v: Tensor, beta: Tensor | None, gate: Tensor | None) -> Tensor:
     """See `scans.delta_scan`; the gate is (batch, time, heads, n), all in float32."""
     return cast("Any", _Delta.apply(q, k, v, beta, gate, torch.is_grad_enabled()))[0]
+
+
+def selective_scan(
+    u: Tensor, step: Tensor, rate: Tensor, b: Tensor, c: Tensor, *, signed: bool
+) -> Tensor:
+    """See `scans.selective_scan`; all in float32."""
+    keep = torch.is_grad_enabled()
+    return cast("Any", _Selective.apply(u, step, rate[None], b, c, signed, keep))[0]
 
 
 def _merged(size: int, dims: tuple[Any, ...], arguments: tuple[Any, ...]) -> list[Any]:
@@ -112,6 +121,54 @@ class _Delta(Function):
         return (out, kept), (0, 0)
 
 
+class _Selective(Function):
+    """The rates are (models, channels, n); the batch is that of all models."""
+
+    @staticmethod
+    def forward(
+        u: Tensor, step: Tensor, rate: Tensor, b: Tensor, c: Tensor, signed: bool, keep: bool
+    ) -> tuple[Tensor, Tensor]:
+        u, step, rate, b, c = _contiguous(u, step, rate, b, c)
+        (batch, time, channels), (models, _, n) = u.shape, rate.shape
+        out = torch.empty_like(u)
+        kept = u.new_empty((batch, time, channels, n) if keep else (batch, 0))
+        _KERNELS.selective_forward[(batch, triton.cdiv(channels, _CHANNELS))](
+            u, step, rate, b, c, out, kept, time, channels, batch // models, n,
+            SIGNED=signed, KEEP=keep, **_selective_sizes(n),
+        )  # fmt: skip
+        return out, kept.view(batch, -1)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
+        ctx.mark_non_differentiable(output[1])
+        ctx.save_for_backward(*inputs[:5], output[1])
+        ctx.signed = inputs[5]
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Any, ...]:
+        *inputs, kept = ctx.saved_tensors
+        u, step, rate, b, c = _contiguous(*inputs)
+        (batch, time, channels), (models, _, n) = u.shape, rate.shape
+        blocks = triton.cdiv(channels, _CHANNELS)
+        du, dstep = torch.empty_like(u), torch.empty_like(u)
+        drate = u.new_empty((batch, channels, n))
+        db, dc = (u.new_empty((batch, time, blocks, n)) for _ in "bc")
+        _KERNELS.selective_backward[(batch, blocks)](
+            u, step, rate, b, c, kept, gradients[0].contiguous(), du, dstep, drate, db, dc,
+            time, channels, batch // models, n, SIGNED=ctx.signed, **_selective_sizes(n),
+        )  # fmt: skip
+        drate = drate.unflatten(0, (models, -1)).sum(1)
+        return du, dstep, drate, db.sum(2), dc.sum(2), None, None
+
+    @staticmethod
+    def vmap(
+        info: Any, in_dims: tuple[Any, ...], *arguments: Any
+    ) -> tuple[tuple[Tensor, Tensor], tuple[int, int]]:
+        results = cast("Any", _Selective.apply(*_merged(info.batch_size, in_dims, arguments)))
+        out, kept = (x.unflatten(0, (info.batch_size, -1)) for x in results)
+        return (out, kept), (0, 0)
+
+
 def _contiguous(*tensors: Any) -> list[Any]:
     return [None if x is None else x.contiguous() for x in tensors]
 
@@ -121,3 +178,10 @@ def _sizes(n: int, d: int) -> dict[str, int]:
     rows, columns = triton.next_power_of_2(n), triton.next_power_of_2(d)
     warps = min(max(rows * columns // 512, 1), 8)
     return {"ROWS": rows, "COLUMNS": columns, "num_warps": warps}
+
+
+def _selective_sizes(n: int) -> dict[str, int]:
+    """Constants of the kernels, as above."""
+    states = triton.next_power_of_2(n)
+    warps = min(max(_CHANNELS * states // 512, 1), 8)
+    return {"BLOCK": _CHANNELS, "STATES": states, "num_warps": warps}

@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from lrnn_theory.learning.layers import Range, make_layer
 from lrnn_theory.learning.layers.base import RMSNorm
+from lrnn_theory.learning.scans import wide
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,8 @@ class Model(nn.Module):
         """Scores (batch, time, classes) of tokens (batch, time)."""
         # As a product, embeddings have a gradient that is the same in every run, and no sorting.
         letters = torch.arange(self.embedding.num_embeddings, device=tokens.device)
-        x = (tokens[..., None] == letters).to(self.embedding.weight.dtype) @ self.embedding.weight
+        chosen = (tokens[..., None] == letters).to(self.embedding.weight.dtype)
+        x = wide(chosen @ self.embedding.weight)  # so that the residual stream is in float32
         for block in self.blocks:
             x = block(x)
         return self.head(self.norm(x))

@@ -108,3 +108,78 @@ def delta_backward(
         if HAS_GATE:
             tl.store(DGATE + at * N + n, tl.sum(adjoint * before, 1), mask=n < N)
             adjoint = gate[:, None] * adjoint
+
+
+@triton.jit
+def selective_forward(
+    U, STEP, RATE, B, C, OUT, KEPT, time, channels, per_model, N,
+    SIGNED: tl.constexpr, KEEP: tl.constexpr, BLOCK: tl.constexpr, STATES: tl.constexpr,
+):  # fmt: skip
+    """H = a H + step u B^T with a = exp(-step rate), or 2 a - 1; out = H C.  KEPT: H before.
+
+    Programs are (batch, blocks of channels); a batch is `per_model` words of every model.
+    """
+    word = tl.program_id(0).to(tl.int64)
+    c, n = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK), tl.arange(0, STATES)
+    inside = (c < channels)[:, None] & (n < N)[None, :]
+    entry = c[:, None] * N + n[None, :]
+    rate = tl.load(RATE + (word // per_model) * channels * N + entry, mask=inside, other=0.0)
+    state = tl.zeros([BLOCK, STATES], tl.float32)
+    for t in range(time):
+        at = word * time + t
+        step = tl.load(STEP + at * channels + c, mask=c < channels, other=0.0)
+        u = tl.load(U + at * channels + c, mask=c < channels, other=0.0)
+        b = tl.load(B + at * N + n, mask=n < N, other=0.0)
+        read = tl.load(C + at * N + n, mask=n < N, other=0.0)
+        if KEEP:
+            tl.store(KEPT + at * channels * N + entry, state, mask=inside)
+        a = tl.exp(-step[:, None] * rate)
+        if SIGNED:
+            a = 2 * a - 1
+        state = a * state + (step * u)[:, None] * b[None, :]
+        tl.store(OUT + at * channels + c, tl.sum(state * read[None, :], 1), mask=c < channels)
+
+
+@triton.jit
+def selective_backward(
+    U, STEP, RATE, B, C, KEPT, DOUT, DU, DSTEP, DRATE, DB, DC, time, channels, per_model, N,
+    SIGNED: tl.constexpr, BLOCK: tl.constexpr, STATES: tl.constexpr,
+):  # fmt: skip
+    """What `selective_forward` did, backwards.
+
+    DRATE is by word, DB and DC are by block of channels: they are summed up afterwards.
+    """
+    word, block = tl.program_id(0).to(tl.int64), tl.program_id(1)
+    c, n = block * BLOCK + tl.arange(0, BLOCK), tl.arange(0, STATES)
+    inside = (c < channels)[:, None] & (n < N)[None, :]
+    entry = c[:, None] * N + n[None, :]
+    rate = tl.load(RATE + (word // per_model) * channels * N + entry, mask=inside, other=0.0)
+    adjoint = tl.zeros([BLOCK, STATES], tl.float32)
+    drate = tl.zeros([BLOCK, STATES], tl.float32)
+    for i in range(time):
+        at = word * time + time - 1 - i
+        step = tl.load(STEP + at * channels + c, mask=c < channels, other=0.0)
+        u = tl.load(U + at * channels + c, mask=c < channels, other=0.0)
+        b = tl.load(B + at * N + n, mask=n < N, other=0.0)
+        read = tl.load(C + at * N + n, mask=n < N, other=0.0)
+        before = tl.load(KEPT + at * channels * N + entry, mask=inside, other=0.0)
+        dout = tl.load(DOUT + at * channels + c, mask=c < channels, other=0.0)
+        share = tl.exp(-step[:, None] * rate)
+        a = share
+        if SIGNED:
+            a = 2 * share - 1
+        after = a * before + (step * u)[:, None] * b[None, :]
+        adjoint += dout[:, None] * read[None, :]
+        partial = (at * tl.num_programs(1) + block) * N + n
+        tl.store(DC + partial, tl.sum(dout[:, None] * after, 0), mask=n < N)
+        tl.store(DB + partial, tl.sum(adjoint * (step * u)[:, None], 0), mask=n < N)
+        written = tl.sum(adjoint * b[None, :], 1)
+        dlog = adjoint * before * share  # of -step rate
+        if SIGNED:
+            dlog = 2 * dlog
+        drate -= dlog * step[:, None]
+        dstep = u * written - tl.sum(dlog * rate, 1)
+        tl.store(DU + at * channels + c, step * written, mask=c < channels)
+        tl.store(DSTEP + at * channels + c, dstep, mask=c < channels)
+        adjoint = a * adjoint
+    tl.store(DRATE + word * channels * N + entry, drate, mask=inside)

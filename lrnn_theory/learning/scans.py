@@ -1,6 +1,7 @@
 """Differentiable scans in plain torch: a recurrence over time, in few large operations.
 
     linear_scan     h_t = a_t h_{t-1} + b_t entry by entry (diagonal transitions)
+    selective_scan  the same with Mamba's a_t and b_t, read by C_t
     delta_scan      H_t = g_t (I - beta_t k_t k_t^T) H_{t-1} + beta_t k_t v_t^T, read by q_t
 
 Both agree with the step-by-step recurrence up to rounding, for any sign of a_t and g_t.  They hold
@@ -48,6 +49,46 @@ def linear_scan(a: Tensor, b: Tensor, chunk: int = 64) -> Tensor:
     if b.is_cuda and b.dtype == torch.float32 and (fused := kernels()):
         return fused.linear_scan(a.expand_as(b), b)
     return cast("Tensor", _LinearScan.apply(a.expand_as(b), b, chunk))
+
+
+def selective_scan(
+    u: Tensor, step: Tensor, rate: Tensor, b: Tensor, c: Tensor, *, signed: bool
+) -> Tensor:
+    """Mamba's scan from h_0 = 0: h_t = a_t h_{t-1} + Δ_t u_t B_t, read as C_t^T h_t.
+
+    a_t = exp(-Δ_t rate) or, signed, 2 exp(-Δ_t rate) - 1, for every channel and entry of its state.
+
+    Args:
+        u: (batch, time, channels).
+        step: Δ, of the same shape.
+        rate: (channels, n), not negative.
+        b: (batch, time, n).
+        c: of the same shape.
+        signed: whether a_t is in [-1, 1] or in [0, 1].
+
+    Returns:
+        (batch, time, channels).
+
+    Example:
+        >>> one = torch.ones(1, 3, 1)
+        >>> never = torch.full((1, 1), torch.inf)  # a_t = -1
+        >>> selective_scan(one, one, never, one, one, signed=True).flatten()
+        tensor([1., 0., 1.])
+    """
+    with torch.autocast(u.device.type, enabled=False):
+        u, step, rate, b, c = wide(u), wide(step), wide(rate), wide(b), wide(c)
+        if u.is_cuda and u.dtype == torch.float32 and (fused := kernels()):
+            return fused.selective_scan(u, step, rate, b, c, signed=signed)
+        return _selective_scan(u, step, rate, b, c, signed)
+
+
+def _selective_scan(
+    u: Tensor, step: Tensor, rate: Tensor, b: Tensor, c: Tensor, signed: bool
+) -> Tensor:
+    share = torch.exp(-step[..., None] * rate)
+    a = 2 * share - 1 if signed else share
+    states = linear_scan(a, (step * u)[..., None] * b[..., None, :])
+    return (states @ c[..., None])[..., 0]
 
 
 def delta_scan(

@@ -111,6 +111,7 @@ def train(
     every: int = 100,
     save_every: int = 1000,
     progress: Callable[[dict[str, Any]], None] | None = None,
+    observe: Callable[[int, Ensemble], dict[str, Any]] | None = None,
 ) -> Trained:
     """Train a model for every seed.
 
@@ -127,6 +128,8 @@ def train(
         every: steps between entries of the log.
         save_every: steps between checkpoints.
         progress: called with every entry.
+        observe: called before every entry with the number of updates and the models; what it
+            returns is part of the entry.
 
     Raises:
         ValueError: if the checkpoint is of another training.
@@ -156,6 +159,7 @@ def train(
         if (step + 1) % every == 0 or step + 1 == recipe.steps:
             entry = {"step": step + 1, **trainer.summary(), "rate": recipe.rate(step)}
             entry["seconds"] = round(time.perf_counter() - began, 3)
+            entry |= observe(step + 1, ensemble) if observe else {}
             entries.append(entry)
             if progress:
                 progress(entry)

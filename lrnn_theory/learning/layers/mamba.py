@@ -15,7 +15,7 @@ from lrnn_theory.learning.layers.base import (
     ShortConvolution,
     rates,
 )
-from lrnn_theory.learning.scans import linear_scan, wide
+from lrnn_theory.learning.scans import selective_scan, wide
 
 
 class Mamba(RecurrentLayer):
@@ -77,11 +77,13 @@ class Mamba(RecurrentLayer):
 
     def readout(self, state: Tensor, x: Features) -> Tensor:
         """The linear map of (C^T H + D u) SiLU(z)."""
-        y = (state[..., 0] @ x["C"][..., None])[..., 0]
-        return self.out((y + self.skip * x["u"]) * functional.silu(x["z"]))
+        return self._finish((state[..., 0] @ x["C"][..., None])[..., 0], x)
 
     def forward(self, x: Tensor) -> Tensor:
         """Outputs (batch, time, width)."""
-        features = self.features(x)
-        states = linear_scan(self.diagonal(features)[..., None], self.input(features))
-        return self.readout(states, features)
+        f = self.features(x)
+        y = selective_scan(f["u"], f["Δ"], rates(self.w), f["B"], f["C"], signed=self.signed)
+        return self._finish(y, f)
+
+    def _finish(self, y: Tensor, x: Features) -> Tensor:
+        return self.out((y + self.skip * x["u"]) * functional.silu(x["z"]))
