@@ -186,6 +186,73 @@ def test_a_module_of_sizes_that_its_file_does_not_have(module, name, value):
     refuse(path, "malformed", load_module)
 
 
+def test_a_module_that_asks_for_more_factors_than_it_stores(module):
+    """Building it costs nothing on torch's meta device, but a letter would take a loop of 10^7."""
+    path, structure, tensors = module
+    structure["heads"][0][0]["factors"] = 10**7
+    forge_module(path, structure, tensors)
+    refuse(path, "not those of its structure", load_module)
+
+
+def test_a_module_of_many_factors_for_no_action(module):
+    """Its tensors are what the structure says, and hold no number."""
+    path, structure, tensors = module
+    structure["heads"][0][0] |= {"actions": 0, "factors": 10**9}
+    empty = {
+        "action.weight": (0, 2), "cell.keys": (0, 10**9, 1), "cell.betas": (0, 10**9),
+        "cell.inputs": (0, 1, 1),
+    }  # fmt: skip
+    tensors |= {f"heads.0.0.{k}": np.zeros(shape, np.float32) for k, shape in empty.items()}
+    forge_module(path, structure, tensors)
+    refuse(path, "one of its sizes is 0", load_module)
+
+
+def test_a_module_of_many_codewords_of_no_number(module):
+    path, structure, tensors = module
+    structure["heads"][0][0] |= {"slots": [[10**12, 0]], "units": 0}
+    empty = {
+        "decoder.codewords.0": (10**12, 0), "wiring.left.weight": (0, 2), "wiring.left.bias": (0,),
+        "wiring.right.weight": (0, 10**12), "wiring.out.weight": (2, 0),
+    }  # fmt: skip
+    tensors |= {f"heads.0.0.{k}": np.zeros(shape, np.float32) for k, shape in empty.items()}
+    forge_module(path, structure, tensors)
+    refuse(path, "one of its sizes is 0", load_module)
+
+
+def test_a_module_of_many_slots(module):
+    """The number of joint codewords, 2^64, is 0 as a number of 64 bits."""
+    path, structure, tensors = module
+    structure["heads"][0][0]["slots"] = [[2, 1]] * 64
+    tensors |= {f"heads.0.0.decoder.codewords.{i}": np.zeros((2, 1), "f4") for i in range(64)}
+    tensors["heads.0.0.wiring.right.weight"] = np.zeros((2, 0), np.float32)
+    forge_module(path, structure, tensors)
+    refuse(path, "malformed", load_module)
+
+
+def test_a_long_module_is_not_run_to_be_read(module):
+    """As many factors as there are numbers in the file: the sizes are compared, once."""
+    path, structure, tensors = module
+    structure["heads"][0][0]["factors"] = 10**6
+    tensors["heads.0.0.cell.keys"] = np.zeros((2, 10**6, 1), np.float32)
+    tensors["heads.0.0.cell.betas"] = np.zeros((2, 10**6), np.float32)
+    forge_module(path, structure, tensors)
+    start = time.perf_counter()
+    assert load_module(path).levels()[0].shape["factors"] == 10**6
+    assert time.perf_counter() - start < 20
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("letters", [1, 2]), ("letters", ["0", "0"]), ("letters", "01"), ("output_symbols", [[], []]),
+     ("kind", "nfa"), ("kind", []), ("empty_output", 2), ("empty_output", 0.0),
+     ("empty_output", -1), ("empty_output", 10**400), ("empty_output", None)],
+)  # fmt: skip
+def test_a_module_of_other_names(module, name, value):
+    path, structure, tensors = module
+    forge_module(path, structure | {name: value}, tensors)
+    refuse(path, "malformed: its", load_module)
+
+
 def test_a_module_that_was_edited(module):
     path, structure, tensors = module
     forge_module(path, structure, tensors)

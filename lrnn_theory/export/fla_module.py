@@ -58,7 +58,13 @@ class FlaLRNN(TorchLRNN):
     """
 
     def make_level(self, shape: dict[str, Any]) -> ExportedLevel:
-        """An empty level of these sizes."""
+        """An empty level of these sizes.
+
+        Raises:
+            ValueError: if there is no such target.
+        """
+        if shape["target"] not in (*OPERATIONS, *LAYERS):
+            raise ValueError(f"there is no target {shape['target']!r}")
         return OperationLevel(shape) if shape["target"] in OPERATIONS else LayerLevel(shape)
 
     @property
@@ -130,13 +136,22 @@ class FlaLevel(ExportedLevel):
 
     Args:
         shape: the sizes.
+
+    Raises:
+        ValueError: if heads and decoder do not fit together.
     """
 
     parts = 0
 
     def __init__(self, shape: dict[str, Any]) -> None:
         super().__init__(shape)
-        self.decoder = Decoder([(k, m) for k, m in shape["readings"]])
+        readings = shape["readings"]
+        columns = shape["d"] if shape["target"] in OPERATIONS else 1
+        if sum(m for _, m in readings) != shape["heads"] * columns:
+            raise ValueError("its heads do not give what its decoder reads")
+        if [k for k, _ in readings] != [k for k, _ in shape["slots"]]:
+            raise ValueError("its decoder does not know its codewords")
+        self.decoder = Decoder([(k, m) for k, m in readings])
 
     def start(self, batch: int) -> State:  # noqa: ARG002
         """No state."""

@@ -6,6 +6,7 @@ The weights are those of `torch_module`, in `model.safetensors`; names and sizes
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -15,10 +16,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from lrnn_theory.export.modulefile import module_of, read_tensors
 from lrnn_theory.export.torch_module import TorchLRNN
 from lrnn_theory.export.torch_weights import to_torch
 from lrnn_theory.lrnn import LRNN
+from lrnn_theory.textfile import read_text
 
+PREFIX = "network."
+"""Before the names of the tensors in a model's file."""
 _MISSING = "Exports to Hugging Face need it: pip install 'lrnn-theory[huggingface]'."
 
 
@@ -79,17 +84,21 @@ def to_huggingface(lrnn: LRNN, path: Any = None, dtype: torch.dtype = torch.floa
         ValueError: if the network does not fit a module, see `to_torch`.
         ImportError: if transformers is not installed.
     """
-    config_class, model_class = classes()
-    network = to_torch(lrnn, dtype)
-    model = model_class(config_class(structure=network.structure))
-    model.network = network
-    model = model.to(dtype).eval()
+    model = _model(to_torch(lrnn, dtype))
     if path is not None:
         if Path(path).exists() and not Path(path).is_dir():
             raise ValueError(f"Cannot write {str(path)!r}: it is there, and no folder.")
         with _quiet():
             model.save_pretrained(path)
     return model
+
+
+def _model(network: TorchLRNN) -> Any:
+    config_class, model_class = classes()
+    with torch.device("meta"):
+        model = model_class(config_class(structure=network.structure))
+    model.network = network
+    return model.eval()
 
 
 @contextmanager
@@ -109,16 +118,25 @@ def _quiet() -> Iterator[None]:
 def from_huggingface(path: Any) -> Any:
     """The `LrnnModel` in a local folder.
 
+    The class's own `from_pretrained` gives the same model, for folders that one trusts: it does
+    whatever a config asks for.  Here names and sizes are compared with the tensors of
+    `model.safetensors` before memory is spent, and nothing else is read.
+
     Raises:
-        ValueError: if there is none.
+        ValueError: if there is none, or its files are damaged or do not belong together.
         ImportError: if transformers is not installed.
     """
-    if not (Path(path) / "config.json").is_file():
+    folder = Path(path)
+    if not (folder / "config.json").is_file():
         raise ValueError(f"Cannot read {str(path)!r}: there is no 'config.json' of a model in it.")
-    _, model_class = classes()
+    classes()  # whether it is installed
+    _, stored = read_tensors(folder / "model.safetensors")
+    tensors = {name.removeprefix(PREFIX): tensor for name, tensor in stored.items()}
     try:
-        with _quiet():
-            return model_class.from_pretrained(path, local_files_only=True).eval()
-    except (OSError, KeyError, TypeError, RuntimeError) as error:
-        line = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ValueError(f"Cannot read {str(path)!r}: {line[:300]}.") from None
+        structure = json.loads(read_text(folder / "config.json"))["structure"]
+        network = module_of(structure, tensors)
+    except (LookupError, RecursionError, TypeError) as error:
+        raise ValueError(f"Cannot read {str(path)!r}: it has no structure ({error}).") from None
+    except ValueError as error:
+        raise ValueError(f"Cannot read {str(path)!r}: {str(error).rstrip('.')}.") from None
+    return _model(network)

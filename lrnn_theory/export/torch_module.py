@@ -14,6 +14,7 @@ Everything but the recurrence selects: a one-hot vector picks a row of weights, 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from math import prod
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -94,7 +95,7 @@ class ExportedLevel(nn.Module):
         self.shape = dict(shape)
         contexts, actions = shape["contexts"], shape["actions"]
         self.action = nn.Linear(contexts, actions, bias=False)
-        words = read = int(np.prod([k for k, _ in shape["slots"]]))
+        words = read = prod(k for k, _ in shape["slots"])
         self.shifted = shape["reads"] == "shifted"
         if self.shifted:
             read = shape["size"]
