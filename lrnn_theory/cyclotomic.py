@@ -14,7 +14,6 @@ from fractions import Fraction
 from functools import lru_cache
 from math import gcd, lcm
 
-import mpmath
 from flint import fmpq, fmpq_poly
 
 MAX_ORDER = 100_000
@@ -376,6 +375,8 @@ def _reduce(n: int, coefficients: list[Fraction]) -> tuple[Fraction, ...]:
 @lru_cache(maxsize=65536)
 def _cosine(i: int, n: int, bits: int) -> int:
     """2^bits cos(2πi/n), within 1."""
+    import mpmath
+
     with mpmath.workprec(bits + 8):
         return int(mpmath.nint(mpmath.ldexp(mpmath.cospi(mpmath.mpf(2 * i) / n), bits)))
 

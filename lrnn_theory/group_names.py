@@ -36,7 +36,7 @@ def group_name(elements: Rows) -> str | None:
         >>> group_name(np.array([[*p, *q] for p in s3 for q in ([3, 4], [4, 3])]))
         'D6'
     """
-    name = family(Counter(math.lcm(*cycle_lengths(x)) for x in elements.tolist()))
+    name = family(_element_orders(elements))
     if name is not None or len(elements) > MAX_TABLE:
         return name
     number = {x.tobytes(): i for i, x in enumerate(elements)}
@@ -56,6 +56,31 @@ def group_name(elements: Rows) -> str | None:
             return None
         names.append(name)
     return " x ".join([abelian_name(cyclic)] * bool(cyclic) + sorted(names))
+
+
+def abelian_group_name(elements: Rows) -> str:
+    """The name of an abelian group.
+
+    It is a product of cyclic groups of prime-power orders; of these, as many have at least p^k
+    elements as the number of x with x^(p^k) = 1 has factors p more than that for k - 1.
+
+    Args:
+        elements: all its elements as permutations, (order, points).
+
+    Example:
+        >>> swaps = np.array([[0, 1, 2, 3], [1, 0, 2, 3], [0, 1, 3, 2], [1, 0, 3, 2]])
+        >>> abelian_group_name(swaps)
+        'Z2 x Z2'
+    """
+    orders = _element_orders(elements)
+    parts: list[int] = []
+    for p in (p for p in orders if p > 1 and all(p % d for d in range(2, math.isqrt(p) + 1))):
+        roots, k, at_least = 1, 1, []
+        while (more := sum(n for order, n in orders.items() if p**k % order == 0)) > roots:
+            at_least.append(round(math.log(more // roots, p)))
+            roots, k = more, k + 1
+        parts += [p ** sum(count > i for count in at_least) for i in range(at_least[0])]
+    return abelian_name(parts)
 
 
 def abelian_name(parts: list[int]) -> str:
@@ -161,6 +186,11 @@ def cycle_lengths(permutation: list[int]) -> list[int]:
         if length:
             lengths.append(length)
     return lengths
+
+
+def _element_orders(elements: Rows) -> Counter[int]:
+    """How many permutations have each order."""
+    return Counter(math.lcm(*cycle_lengths(x)) for x in elements.tolist())
 
 
 def _cycle_orders(n: int, even: bool) -> set[int]:

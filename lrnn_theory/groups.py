@@ -1,29 +1,27 @@
 """Permutation groups: their order, structure and name, in bounded time.
 
-sympy does the algebra; what is asked here is small enough for it, or is a whole symmetric or
-alternating group, as random permutations generate (Dixon 1969), which is told apart beforehand.
+Small groups are listed.  Of the others a whole symmetric or alternating group, as random
+permutations generate (Dixon 1969), is told apart, and sympy does the algebra on up to 20 points.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lrnn_theory.group_names import abelian_name, cycle_lengths, group_name
-
-if TYPE_CHECKING:
-    from sympy.combinatorics import PermutationGroup
+from lrnn_theory.group_names import abelian_group_name, cycle_lengths, group_name
 
 MAX_DEGREE = 1000
 """Largest number of points of a group that is looked into."""
 
 MAX_ENTRIES = 4_000_000
-"""Largest order times degree of a group on more than 20 points that is given to sympy."""
+"""Largest order times degree of a group that is listed."""
 
 MAX_COMPARISONS = 1_000_000_000
 """How many entries may be compared to decide whether maps commute."""
@@ -96,16 +94,46 @@ def permutation_group_facts(generators: Rows) -> GroupFacts:
             elements, complete = closure(rows[kept], MAX_ENTRIES // degree)
             inside = set(keys(elements))
     is_abelian = commute(rows[kept])
-    if not complete and degree > 20:
+    if not complete:
+        if degree <= 20:
+            return _sympy_facts(rows[kept])
         return GroupFacts(None, is_abelian, is_abelian or None, 1 if is_abelian else None, None)
-    group = _sympy_group(rows[kept])
-    order = len(elements) if complete else int(group.order())
+    order = len(elements)
     if is_abelian:
-        return GroupFacts(order, True, True, 1, abelian_name(group.abelian_invariants()))
-    series = group.derived_series()
-    derived_length = len(series) - 1 if series[-1].is_trivial else None
-    name = group_name(elements) if complete else None
-    return GroupFacts(order, False, derived_length is not None, derived_length, name)
+        return GroupFacts(order, True, True, 1, abelian_group_name(elements))
+    length = _derived_length(rows[kept], order)
+    return GroupFacts(order, False, length is not None, length, group_name(elements))
+
+
+def _derived_length(generators: Rows, order: int) -> int | None:
+    """The number of steps of the derived series down to 1; None if it ends before."""
+    length = 0
+    while order > 1:
+        generators, smaller = _derived_subgroup(generators, order)
+        if smaller == order:
+            return None
+        order, length = smaller, length + 1
+    return length
+
+
+def _derived_subgroup(generators: Rows, limit: int) -> tuple[Rows, int]:
+    """Generators of the derived subgroup, and its order.
+
+    It is the least normal subgroup that has the commutators of the generators: they, and the
+    conjugates of all that generates it, are taken in until nothing is missing.
+    """
+    inverses = np.argsort(generators, axis=1)
+    pairs = list(zip(generators, inverses, strict=True))
+    missing = [x[y[x_[y_]]] for (x, x_), (y, y_) in itertools.combinations(pairs, 2)]
+    kept, elements = generators[:0], np.arange(generators.shape[1], dtype=generators.dtype)[None]
+    inside = set(keys(elements))
+    while missing:
+        x = missing.pop()
+        if x.tobytes() not in inside:
+            kept = np.concatenate([kept, x[None]])
+            inside = set(keys(closure(kept, limit)[0]))
+            missing += [y[x[y_]] for y, y_ in pairs]
+    return kept, len(inside)
 
 
 def commute(maps: Rows) -> bool | None:
@@ -200,10 +228,17 @@ def closure(generators: Rows, limit: int, deadline: float = math.inf) -> tuple[R
     return np.concatenate(found), True
 
 
-def _sympy_group(rows: Rows) -> PermutationGroup:
+def _sympy_facts(rows: Rows) -> GroupFacts:
+    """Facts about a group of more elements than are listed, on at most 20 points.
+
+    It is not abelian: such a group would have at most 3^6 * 2 elements.
+    """
     from sympy.combinatorics import Permutation, PermutationGroup
 
-    return PermutationGroup([Permutation(row.tolist()) for row in rows])
+    group = PermutationGroup([Permutation(row.tolist()) for row in rows])
+    series = group.derived_series()
+    length = len(series) - 1 if series[-1].is_trivial else None
+    return GroupFacts(int(group.order()), False, length is not None, length, None)
 
 
 def keys(rows: Rows) -> list[bytes]:

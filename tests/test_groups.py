@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from sympy.combinatorics import Permutation, PermutationGroup
 
 from lrnn_theory import groups
+from lrnn_theory.group_names import abelian_name
 from lrnn_theory.groups import (
     TRIVIAL_GROUP,
     GroupFacts,
@@ -52,8 +53,35 @@ def test_facts_agree_with_sympy(generators):
     assert facts.order == group.order()
     assert facts.is_abelian == group.is_abelian
     assert facts.is_solvable == group.is_solvable
+    series = group.derived_series()
+    assert facts.derived_length == (len(series) - 1 if series[-1].is_trivial else None)
     if facts.name == f"S{table.shape[1]}":
         assert group.order() == factorial(table.shape[1])
+
+
+turns = st.lists(st.integers(2, 9), min_size=1, max_size=4).flatmap(
+    lambda cycles: st.lists(
+        st.tuples(*(st.integers(0, n - 1) for n in cycles)), min_size=1, max_size=3
+    ).map(lambda turns: [(cycles, turn) for turn in turns])
+)
+"""Permutations that turn the same cycles: any finite abelian group is among these."""
+
+
+@given(turns)
+def test_abelian_groups_have_the_name_that_sympy_finds(turns):
+    starts = [np.cumsum([0, *cycles[:-1]]) for cycles, _ in turns]
+    table = np.array(
+        [
+            np.concatenate(
+                [s + (np.arange(n) + t) % n for s, n, t in zip(start, *turn, strict=True)]
+            )
+            for start, turn in zip(starts, turns, strict=True)
+        ]
+    )
+    facts, group = permutation_group_facts(table), sympy_group(table)
+    assert facts.is_abelian
+    assert facts.order == group.order()
+    assert facts.name == (abelian_name(group.abelian_invariants()) if group.order() > 1 else "Z1")
 
 
 @given(st.integers(8, 12), st.data())

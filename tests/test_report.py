@@ -4,6 +4,8 @@ import html.parser
 import json
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from constructions.cli.report.weights import weight_facts
 from lrnn_theory import Automaton, languages, verify
 from lrnn_theory.verification import Undecided
 
+ROOT = Path(__file__).parents[1]
 VOID = {"meta", "br", "hr", "img", "input", "link"}
 SECTIONS = ["automaton", "profile", "architectures", "construction", "weights", "verdicts"]
 
@@ -99,7 +102,7 @@ def test_facts(name):
 
 def test_facts_are_documented():
     """Every key is named in the table of docs/report.md; a proof tells how it was found."""
-    table = (Path(__file__).parents[1] / "docs/report.md").read_text().split("## As JSON")[1]
+    table = (ROOT / "docs/report.md").read_text().split("## As JSON")[1]
     named = re.findall(r"`(\w[\w ]*)`", table)
     found = report("(11)*", arithmetics=["bfloat16"]).facts
     for row in (found, found["construction"], *found["verdicts"], *found["weights"]):
@@ -237,6 +240,17 @@ def test_command(tmp_path):
     assert {"source", "versions", "automaton", "profile", "construction", "candidates", "verdicts",
             "horizons", "contrast", "weights", "commands", "file"} == set(found)  # fmt: skip
     assert found["construction"]["construction"] in CONSTRUCTIONS
+
+
+def test_what_an_ordinary_report_does_not_need_is_not_loaded(tmp_path):
+    """Each takes as long to import as all the work."""
+    program = (
+        "import sys; from constructions.cli import main; "
+        f"code = main(['report', '(11)*', '-o', {str(tmp_path / 'r.html')!r}]); "
+        "print(code, {'automata', 'mpmath', 'networkx', 'numba', 'sympy'} & set(sys.modules))"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    assert (ran.stdout.splitlines()[-1], ran.stderr) == ("0 set()", "")
 
 
 def test_documented_commands_run(tmp_path, monkeypatch):

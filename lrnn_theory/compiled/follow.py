@@ -1,4 +1,7 @@
-"""A network of one layer followed against an automaton, letter after letter."""
+"""A network of one layer followed against an automaton, letter after letter.
+
+The compiled loops are loaded when something is followed: most verdicts follow nothing.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lrnn_theory.arithmetic import Arithmetic
-from lrnn_theory.compiled import engine
 from lrnn_theory.compiled.layer import CompiledLayer, Indices
 from lrnn_theory.lrnn import LRNN
 from lrnn_theory.scanning.kernels import runs_natively
@@ -85,6 +87,9 @@ class Follower:
     ) -> None:
         if not self.supports(lrnn, arithmetic):
             raise ValueError(f"{lrnn!r} cannot be followed in compiled code in '{arithmetic}'.")
+        from lrnn_theory.compiled import engine
+
+        self._engine = engine
         level = lrnn.levels[0]
         self.layer = CompiledLayer(level.layer, arithmetic)
         moves, classes = np.asarray(delta, np.int64), np.asarray(letter_class)
@@ -139,7 +144,7 @@ class Follower:
             raise ValueError(f"Argument 'letters' must be in 0..{len(self._wiring.action) - 1}.")
         before = self.steps
         result = self._walk(word, len(word))
-        return self.steps - before - 1 if result == engine.WRONG else -1
+        return self.steps - before - 1 if result == self._engine.WRONG else -1
 
     def orbit(
         self, letter: int, limit: int, progress: Callable[[int], None] | None = None
@@ -164,10 +169,10 @@ class Follower:
         try:
             for count in _slices(limit):
                 result = self._walk(word, count)
-                if result == engine.WRONG:
+                if result == self._engine.WRONG:
                     return Orbit("wrong", self.steps)
                 covered = self.steps
-                if result == engine.CYCLE:
+                if result == self._engine.CYCLE:
                     period = int(self._at[4])
                     preperiod = self._preperiod(letter, period)
                     return Orbit("cycle", preperiod + period, preperiod, period)
@@ -178,7 +183,7 @@ class Follower:
         return Orbit("stopped", covered)
 
     def _walk(self, word: Indices, count: int) -> int:
-        return engine.walk(
+        return self._engine.walk(
             self.layer.program,
             self.layer.reader,
             self._wiring,
@@ -194,8 +199,9 @@ class Follower:
         behind = ahead.copy()
         at = np.array([self._initial, self._initial, 0])
         action, succ = self._wiring.action[letter], self._wiring.delta[letter]
+        meet = self._engine.meet
         for count in _slices(self.steps + 1):
-            if engine.meet(self.layer.program, action, succ, ahead, behind, at, period, count):
+            if meet(self.layer.program, action, succ, ahead, behind, at, period, count):
                 break
         return int(at[2]) - period
 

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lrnn_theory.arithmetic import Arithmetic
-from lrnn_theory.compiled import engine
 from lrnn_theory.formats import FORMATS
 from lrnn_theory.lrnn import Layer
 from lrnn_theory.scanning.rules import KEEP, Rule, rule
@@ -143,12 +142,16 @@ class CompiledLayer:
         taken = np.asarray(actions, np.int64).reshape(-1)
         if taken.size and not 0 <= taken.min() <= taken.max() < len(self.program.b):
             raise ValueError(f"Argument 'actions' must be in 0..{len(self.program.b) - 1}.")
+        from lrnn_theory.compiled import engine
+
         states = np.empty((len(taken), self.program.b.shape[1]))
         engine.run(self.program, self.flat(h), taken, states)
         return states.reshape(-1, *self.shape)
 
     def decode(self, h: ArrayLike) -> int:
         """Index of the codeword nearest to a state of shape (n, d)."""
+        from lrnn_theory.compiled import engine
+
         return int(engine.decode(self.reader, self.flat(h)))
 
 
