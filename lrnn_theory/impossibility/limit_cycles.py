@@ -337,7 +337,7 @@ def _cycle(run: Runner, start: Array, action: int, arithmetic: Arithmetic) -> Li
 
 
 def _state(values: Iterable[Any], like: Array) -> Array:
-    """A state of these numbers, of the type that a runner takes: fractions, not floats as objects."""
+    """A state of these numbers as a runner takes it: fractions, not floats as objects."""
     return np.array([Fraction(x) for x in values], object).astype(like.dtype).reshape(like.shape)
 
 
