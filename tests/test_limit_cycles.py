@@ -125,6 +125,20 @@ def test_stored_weights_count():
     assert period_one_reason(exact, "bfloat16:once") is None
 
 
+@pytest.mark.parametrize("arithmetic", ["float8_e5m2", "float8_e5m2!nan", "float8_e4m3:once"])
+def test_weights_that_overflow_give_no_reason(arithmetic):
+    assert period_one_reason(layer_of([[2**17]]), arithmetic) is None
+
+
+@pytest.mark.parametrize("inner", ["float16", "fixed60.30"])
+def test_a_cycle_beyond_doubles_replays(inner):
+    """The layer's own state rests; the cycle comes from the census, and is of fractions."""
+    layer = layer_of([[Q(-9, 8)]], [Q(17, 8)], [1])
+    found = limit_cycle(layer, f"fixed6.0:wide+acc={inner}")
+    assert found.states[:, 0, 0].tolist() == [-32, 31]
+    assert found.check(layer)
+
+
 def test_misuse():
     layer = layer_of([[1]])
     for arithmetic in ("exact", "float32:cast", "float32@tree"):

@@ -97,7 +97,7 @@ def _kernels_run_on(device: torch.device | str | None) -> torch.device | str:
     if os.environ.get("TRITON_INTERPRET") != "1":
         raise ValueError(
             "To try an export to flash-linear-attention needs a CUDA device, or TRITON_INTERPRET=1 "
-            "for fused kernels; leave the trial out to only write it."
+            "for fused kernels; --no-trial (verify=False in Python) only writes it."
         )
     return "cpu"
 

@@ -7,9 +7,10 @@ says what they ask for, docs/proofs/rounding.md has the proofs.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
-from math import isqrt
+from math import isfinite, isqrt
 from typing import Any
 
 import numpy as np
@@ -123,6 +124,8 @@ def period_one_reason(layer: Layer, arithmetic: str | Arithmetic, action: int = 
     if arithmetic.factored and isinstance(layer.transition, Householder):
         return None
     a = stored_matrix(layer, arithmetic, action)
+    if a is None:
+        return None
     order = _triangular_order(a)
     if order is not None and all(x >= 0 for x in a.diagonal()):
         return Triangular(order)
@@ -202,25 +205,27 @@ def limit_cycle(
         period = min((p for p in cycles if p > 1), default=0)
         if not period:
             return None
-        states = np.array(cycles[period], first.dtype).reshape(-1, *first.shape)
-        return LimitCycle(str(arithmetic), action, states)
+        states = [_state(values, first) for values in cycles[period]]
+        return LimitCycle(str(arithmetic), action, np.array(states))
     rng = np.random.default_rng(seed)
     for _ in range(tries):
         scale = 2.0 ** rng.integers(-4, 8)
-        start = np.array([form.round(Fraction(x)) for x in rng.normal(0, scale, first.size)])
-        found = _cycle(run, start.astype(first.dtype).reshape(first.shape), action, arithmetic)
+        values = [form.round(Fraction(x)) for x in rng.normal(0, scale, first.size)]
+        found = _cycle(run, _state(values, first), action, arithmetic)
         if found is not None:
             return found
     return None
 
 
-def stored_matrix(layer: Layer, arithmetic: Arithmetic, action: int) -> Array:
-    """The matrix of an action as an arithmetic stores it, exactly."""
+def stored_matrix(layer: Layer, arithmetic: Arithmetic, action: int) -> Array | None:
+    """The matrix of an action as an arithmetic stores it, exactly; None if entries overflow."""
     stored, n = store(layer, arithmetic), layer.n
     out = np.zeros((n, n), object)
     for i in range(n):
         for j, x in zip(stored.columns[action, i], stored.values[action, i], strict=True):
             if j < n:
+                if isinstance(x, float) and not isfinite(x):
+                    return None
                 out[i, j] = x if isinstance(x, Cyclotomic) else Fraction(x)
     return out
 
@@ -329,6 +334,11 @@ def _cycle(run: Runner, start: Array, action: int, arithmetic: Arithmetic) -> Li
     if states is None or len(states) == 1 or not _is_finite(states):
         return None
     return LimitCycle(str(arithmetic), action, states)
+
+
+def _state(values: Iterable[Any], like: Array) -> Array:
+    """A state of these numbers as a runner takes it: fractions, not floats as objects."""
+    return np.array([Fraction(x) for x in values], object).astype(like.dtype).reshape(like.shape)
 
 
 def _is_finite(states: Any) -> bool:
