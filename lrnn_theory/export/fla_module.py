@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
@@ -303,14 +304,28 @@ class LayerLevel(FlaLevel):
         set_weight(layer.k_proj.weight, keys.reshape(self.width, -1).T)
         set_weight(layer.v_proj.weight, values.reshape(self.width, -1).T)
         set_weight(layer.b_proj.weight, logits.reshape(self.width, -1).T)
-        set_weight(layer.o_norm.weight, np.full(value_columns(shape), value_columns(shape) ** -0.5))
-        out = np.zeros((self.width, heads, value_columns(shape)))
+        for name, numbers in self.constants().items():
+            set_weight(layer.get_parameter(name), numbers)
+
+    def constants(self) -> dict[str, NDArray[np.float64]]:
+        """The weights that are the same for all networks of these sizes.
+
+        The normalised sign of every head is given once; nothing decays.
+        """
+        heads, columns = self.shape["heads"], value_columns(self.shape)
+        out = np.zeros((self.width, heads, columns))
         out[np.arange(heads), np.arange(heads), 0] = 1
-        set_weight(layer.o_proj.weight, out.reshape(self.width, -1))
-        if shape["target"] == "GatedDeltaNet":  # a decay of exp(-exp(-200) ...) = 1
-            set_weight(layer.A_log, np.full(heads, -200))
-            set_weight(layer.dt_bias, np.zeros(heads))
-            set_weight(layer.a_proj.weight, np.zeros((heads, self.width)))
+        constants = {
+            "o_norm.weight": np.full(columns, columns**-0.5),
+            "o_proj.weight": out.reshape(self.width, -1),
+        }
+        if self.shape["target"] == "GatedDeltaNet":  # a decay of exp(-exp(-200) ...) = 1
+            constants |= {
+                "A_log": np.full(heads, -200.0),
+                "dt_bias": np.zeros(heads),
+                "a_proj.weight": np.zeros((heads, self.width)),
+            }
+        return constants
 
 
 def _logit(beta: float) -> float:
