@@ -236,6 +236,17 @@ def test_export_writes_and_tries(even, tmp_path, to):
         assert command("diff", path, even).code == 0
 
 
+@needs("fla")
+@pytest.mark.parametrize("target", ["chunk_delta_rule", "GatedDeltaProduct"])
+def test_a_module_of_flash_linear_attention_is_verified(even, tmp_path, target):
+    path = str(tmp_path / "x.safetensors")
+    options = ("--to", "fla", "--target", target, "--dtype", "bfloat16", "--no-trial")
+    assert command("export", even, "-o", path, *options).code == 0
+    assert command("verify", path, "(0|10*1)*", "-a", "bfloat16").code == 0
+    assert command("verify", path, "1*", "-a", "bfloat16").code == 1
+    assert command("diff", path, even).code == 0
+
+
 def test_export_differs_with_code_one(tmp_path):
     path, out = str(tmp_path / "clock.safetensors"), str(tmp_path / "x")
     clock = Automaton.from_table([[(q + 1) % 60 for q in range(60)]], outputs=range(60))

@@ -35,6 +35,11 @@ MAX_STATES = 1 << 21
 _EPSILON = 1e-6
 """What the kernels add to |k|^2 before they divide by its root."""
 
+_ROUNDED = (
+    "A module of flash-linear-attention is read back as an LRNN only if no kernel rounds its "
+    "numbers; try this one on words."
+)
+
 Floats = NDArray[np.float64]
 
 
@@ -116,8 +121,8 @@ def _trimmed(r: _Recurrence) -> _Recurrence:
 
 
 def _of_operation(level: OperationLevel) -> _Recurrence:
-    weights = (level.keys, level.betas, level.values, level.h0, level.queries)
-    return _Recurrence(*map(_numbers, weights))
+    keys, betas, values = _numbers(level.keys), _numbers(level.betas), _numbers(level.values)
+    return _Recurrence(keys, betas, values, _numbers(level.h0), _numbers(level.queries))
 
 
 def _of_layer(level: LayerLevel) -> _Recurrence:
@@ -148,8 +153,11 @@ def _of_layer(level: LayerLevel) -> _Recurrence:
         )
     tokens = _tokens(level)
     h0 = np.zeros((n, 1))
-    every = _Recurrence(*(_numbers(x[:, :, 0]) for x in (k, beta, v[..., :1])), h0, _numbers(q[0]))
+    keys, betas, values = (_numbers(x[:, :, 0]) for x in (k, beta, v[..., :1]))
+    every = _Recurrence(keys, betas, values, h0, _numbers(q[0]))
     _check_short(every)
+    if not np.isin(betas, (0, 1, 2)).all():  # the ends of the sigmoid and its middle
+        raise ValueError(_ROUNDED)
     for token in range(shape["tokens"], shape["tokens"] + shape["prefix"]):
         h0 = _read(every, token, h0)
 
@@ -157,8 +165,7 @@ def _of_layer(level: LayerLevel) -> _Recurrence:
         """By action: the factors of its tokens, one after another."""
         return x[tokens].reshape(len(tokens), -1, *x.shape[2:])
 
-    keys, betas, values = map(joined, (every.keys, every.betas, every.values))
-    return _Recurrence(keys, betas, values, h0, every.queries)
+    return _Recurrence(joined(keys), joined(betas), joined(values), h0, every.queries)
 
 
 def _tokens(level: LayerLevel) -> NDArray[np.int64]:
@@ -183,10 +190,7 @@ def _check_short(r: _Recurrence) -> None:
         and _are_multiples(1 / 256, r.values, r.h0)
         and max(abs(r.values).max(initial=0), abs(r.h0).max(initial=0)) <= 1 << 14
     ):
-        raise ValueError(
-            "A module of flash-linear-attention is read back as an LRNN only if no kernel rounds "
-            "its numbers; try this one on words."
-        )
+        raise ValueError(_ROUNDED)
 
 
 def _are_multiples(unit: float, *arrays: Floats) -> bool:
