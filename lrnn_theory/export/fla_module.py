@@ -19,7 +19,7 @@ import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -62,10 +62,12 @@ class FlaLRNN(TorchLRNN):
         """An empty level of these sizes.
 
         Raises:
-            ValueError: if there is no such target.
+            ValueError: if there is no such target or mode.
         """
         if shape["target"] not in (*OPERATIONS, *LAYERS):
-            raise ValueError(f"there is no target {shape['target']!r}")
+            raise ValueError(f"there is no target {shape['target']!r:.80}")
+        if shape["mode"] not in get_args(Mode):
+            raise ValueError(f"there is no mode {shape['mode']!r:.80}")
         return OperationLevel(shape) if shape["target"] in OPERATIONS else LayerLevel(shape)
 
     @property

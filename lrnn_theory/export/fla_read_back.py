@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -30,8 +31,8 @@ from lrnn_theory.export.fla_plan import clear_signs, key_rows, value_columns
 from lrnn_theory.export.readout import one_hot_index
 from lrnn_theory.transition import Array, Householder
 
-MAX_STATES = 1 << 21
-"""Most numbers in the states of a level that are followed."""
+STATES_BY_CODEWORD = 4
+"""Most states of a level that are followed, by codewords; ours has as many as it has codewords."""
 _EPSILON = 1e-6
 """What the kernels add to |k|^2 before they divide by its root."""
 
@@ -86,10 +87,11 @@ def fla_layer(
         )
         numbers = [_numbers(w) for w in level.decoder.codewords]
         words = tuple(w.reshape(len(w), -1, d) for w in numbers)
-        return transition, inputs, r.h0, words, np.arange(int(np.prod([len(w) for w in words])))
+        return transition, inputs, r.h0, words, np.arange(prod(map(len, words)))
     _check_short(r)
     inputs = np.stack([_read(r, a, np.zeros((n, d))) for a in range(actions)])
-    states = _reached(r)
+    count = prod(len(words) for words in level.decoder.codewords)
+    states = _reached(r, STATES_BY_CODEWORD * count)
     return transition, inputs, r.h0, (states,), _decoded(level, r, states, signs=is_layer)
 
 
@@ -197,26 +199,22 @@ def _are_multiples(unit: float, *arrays: Floats) -> bool:
     return all(bool((x / unit == np.rint(x / unit)).all()) for x in arrays)
 
 
-def _reached(r: _Recurrence) -> Floats:
+def _reached(r: _Recurrence, most: int) -> Floats:
     """All states that words reach, (states, n, d), the initial one first."""
-    found = {r.h0.tobytes(): None}
-    every = frontier = r.h0[None]
+    found = {(r.h0 + 0.0).tobytes()}
+    every = [r.h0]
+    frontier = r.h0[None]
     while len(frontier):
-        new = []
+        first = len(every)
         for action in range(len(r.keys)):
-            for h in _read(r, action, frontier):
-                name = (h + 0.0).tobytes()  # -0 is 0
-                if name not in found:
-                    found[name] = None
-                    new.append(h)
-        frontier = np.array(new).reshape(-1, *r.h0.shape)
-        every = np.concatenate([every, frontier])
-        if every.size > MAX_STATES or not _are_multiples(1 / 256, frontier):
-            raise ValueError(
-                "The states of a module of flash-linear-attention have more than "
-                f"{MAX_STATES} numbers, or are rounded by its kernels; try it on words."
-            )
-    return every
+            for h in _read(r, action, frontier) + 0.0:  # -0 is 0
+                if (name := h.tobytes()) not in found:
+                    found.add(name)
+                    every.append(h)
+        frontier = np.array(every[first:]).reshape(-1, *r.h0.shape)
+        if len(every) > most or not _are_multiples(1 / 256, frontier):
+            raise ValueError(_ROUNDED)
+    return np.array(every)
 
 
 def _decoded(level: FlaLevel, r: _Recurrence, states: Floats, *, signs: bool) -> NDArray[np.int64]:
