@@ -6,8 +6,9 @@ Every machine runs through operations and layers of flash-linear-attention in fl
 on 1,000 words of 1,000 letters, and is compared with the automaton after every letter; machines
 without outputs of their own give their state.  "unit" is the usual encoding, keys divided by their
 norm; the others are those of `lrnn_theory.export.fla_module`.  `--write` makes NAME.json and
-NAME.md (by default benchmarks/fla-export), and writes them anew whenever there is something new.
-Needs a CUDA device, or TRITON_INTERPRET=1 and patience.
+NAME.md (by default benchmarks/fla-export), and writes them anew whenever there is something new;
+with `--only` what they hold of other machines stays.  Needs a CUDA device, or TRITON_INTERPRET=1
+and patience.
 
 A kernel has a list of configurations (block sizes, warps, stages), of which Triton's autotuner
 takes the fastest.  Everything runs with the first configuration of every kernel, then with the
@@ -148,6 +149,13 @@ def run(automaton, lrnn, target, options, device, words, length):
     }
 
 
+def row_order(row):
+    """Where the row of a run, a format and a configuration stands."""
+    label, dtype, configuration = row
+    labels = [label for group in GROUPS.values() for label in group]
+    return labels.index(label), dtype != "float32", CONFIGURATIONS.index(configuration)
+
+
 def table(results):
     """The results as a Markdown page."""
     names = [name for name in MACHINES if any(r["machine"] == name for r in results["runs"])]
@@ -156,11 +164,7 @@ def table(results):
         return r["run"], r["dtype"], r["configuration"]
 
     cells = {(r["machine"], *place(r)): r for r in results["runs"]}
-    labels = [label for group in GROUPS.values() for label in group]
-    rows = sorted(
-        {place(r) for r in results["runs"]},
-        key=lambda row: (labels.index(row[0]), row[1] != "float32", CONFIGURATIONS.index(row[2])),
-    )
+    rows = sorted({place(r) for r in results["runs"]}, key=row_order)
 
     def shown(cell):
         if cell is None:
@@ -186,22 +190,31 @@ def table(results):
     for row in rows:
         values = [shown(cells.get((name, *row))) for name in names]
         lines.append("| " + " | ".join((*row, *values)) + " |")
-    wrong = [r for r in results["runs"] if r["verdict"] != "agrees"]
+    wrong = {}
+    for r in results["runs"]:
+        if r["verdict"] != "agrees":
+            wrong.setdefault((r["machine"], r["run"], r["dtype"], said(r)), []).append(r)
     if wrong:
         lines += ["", "## What went wrong", ""]
-    for r in wrong:
-        where = f"{r['machine']} in {r['run']}, {r['dtype']}, {r['configuration']}"
-        if r["verdict"] == "failed":
-            lines.append(f"* {where}: {r['reason']}")
-            continue
-        separator = "" if all(len(a) == 1 for a in r["word"]) else " "
-        word = separator.join(r["word"])
-        word = word if len(word) <= 80 else word[:80] + "..."
-        lines.append(
-            f"* {where}: answers {r['answered']}, not {r['expected']}, after {r['length']} letters "
-            f"`{word}`; {r['wrong']:,} of {r['letters']:,} answers are wrong."
+    for (machine, label, dtype, text), group in wrong.items():
+        counts = ", ".join(
+            r["configuration"] + (f" {r['wrong']:,}" if r["verdict"] == "differs" else "")
+            for r in group
         )
+        if group[0]["verdict"] == "differs":
+            text += f"; wrong answers of {group[0]['letters']:,}"
+        lines.append(f"* {machine} in {label}, {dtype}: {text}: {counts}.")
     return "\n".join([*lines, ""])
+
+
+def said(r):
+    """What went wrong in a run."""
+    if r["verdict"] == "failed":
+        return r["reason"]
+    separator = "" if all(len(a) == 1 for a in r["word"]) else " "
+    word = separator.join(r["word"])
+    word = word if len(word) <= 80 else word[:80] + "..."
+    return f"answers {r['answered']}, not {r['expected']}, after {r['length']} letters `{word}`"
 
 
 def one(name, group, configuration, device, words, length, path):
@@ -257,6 +270,15 @@ def side_by_side(tasks, quick, seconds, show):
                 show([r for path in paths if path.exists() for r in json.loads(path.read_text())])
 
 
+def others(results, path, machine):
+    """The runs of all machines but one, from a file of results that must be like these."""
+    old = json.loads(path.read_text())
+    for key in ("device", "packages", "words", "length"):
+        if old[key] != results[key]:
+            raise SystemExit(f"{path} is of {key} {old[key]}, not {results[key]}.")
+    return [r for r in old["runs"] if r["machine"] != machine], old["seconds"]
+
+
 def write_results(results, name):
     """NAME.json and NAME.md."""
     write_text(json.dumps(results, indent=1) + "\n", f"{name}.json")
@@ -268,7 +290,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="16 words of 40 letters")
     parser.add_argument("--write", nargs="?", const=str(HERE / "fla-export"), metavar="NAME")
-    parser.add_argument("--only", metavar="MACHINE", choices=MACHINES, help="one machine")
+    parser.add_argument("--only", metavar="MACHINE", choices=MACHINES, help="run one machine")
     parser.add_argument("--seconds", type=float, default=SECONDS, help="time for all of it")
     parser.add_argument("--configuration", choices=CONFIGURATIONS, help="only this one")
     parser.add_argument("--group", choices=GROUPS, help="write runs of --only to the file --write")
@@ -298,12 +320,23 @@ def main():
         "seconds": 0,
         "runs": [],
     }
+    kept, before = [], 0
+    if arguments.only and arguments.write and Path(f"{arguments.write}.json").exists():
+        kept, before = others(results, Path(f"{arguments.write}.json"), arguments.only)
     start = time.perf_counter()
+    machines = list(MACHINES)
 
     def show(runs):
+        runs = sorted(
+            kept + runs,
+            key=lambda r: (
+                machines.index(r["machine"]),
+                *row_order((r["run"], r["dtype"], r["configuration"])),
+            ),
+        )
         if len(runs) == len(results["runs"]):
             return
-        results.update(runs=runs, seconds=round(time.perf_counter() - start))
+        results.update(runs=runs, seconds=before + round(time.perf_counter() - start))
         if arguments.write:
             write_results(results, arguments.write)
 

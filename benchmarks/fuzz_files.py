@@ -2,18 +2,21 @@
 
     python benchmarks/fuzz_files.py [--seconds 600] [--seed 0] [--write]
 
-Weight files, layers after the template and exported modules, with random changes of bytes, of the
-JSON in their headers and of their tensors; where there is a digest, it is made to fit in most
-cases, so that what follows it is reached.  A reader may raise a ValueError of one line, or return
-something that answers a word.  Anything else is reported: another error, more than 10 seconds, or
-more memory than 200 times the file and 50 MB (as tracemalloc sees it, which is every array of numpy
-and object of Python).
+Weight files, layers after the template, exported modules (those of flash-linear-attention too) and
+folders of Hugging Face, with random changes of bytes, of the JSON in their headers and of their
+tensors; where there is a digest, it is made to fit in most cases, so that what follows it is
+reached.  A reader may raise a ValueError of one line, or return something that answers a word and
+comes back as an LRNN.  Anything else is reported: another error, more than 10 seconds, or more
+memory than 200 times the file and 50 MB (as tracemalloc sees it, which is every array of numpy and
+object of Python); the process as a whole gets 2 GB more than it takes before the first file, which
+torch's tensors count for.
 """
 
 import argparse
 import copy
 import json
 import random
+import resource
 import signal
 import sys
 import tempfile
@@ -30,11 +33,22 @@ from safetensors.numpy import save, save_file
 
 from constructions import compile_dfa
 from lrnn_theory import LRNN, languages, scan, storage
-from lrnn_theory.export import load_module, modulefile, save_module
+from lrnn_theory.export import (
+    from_huggingface,
+    from_torch,
+    load_module,
+    modulefile,
+    save_module,
+    to_fla,
+    to_huggingface,
+)
 
 HERE = Path(__file__).parent
 SECONDS = 10
 """Longest time for one file."""
+ROOM = 2 << 30
+"""Bytes of address space that all files together may add."""
+TARGETS = ("fused_recurrent_delta_rule", "GatedDeltaNet", "GatedDeltaProduct")
 EXTREME = [
     0, -1, 1, 2, 0.5, 10**6, 2**31 - 1, 2**31, 2**63 - 1, 10**30, -(10**30), 10**400, float("nan"),
     float("inf"), True, None, "", "x", "z7^1", "1/0", [], {}, [[]], [0] * 50, "a" * 5000,
@@ -59,6 +73,11 @@ def seeds(folder):
         if name in ("parity", "date", "shift"):
             save_module(lrnn.to_torch(), folder / f"{name}-module.safetensors")
             yield folder / f"{name}-module.safetensors", "module"
+            for target in TARGETS:
+                save_module(to_fla(lrnn, target), folder / f"{name}-{target}.safetensors")
+                yield folder / f"{name}-{target}.safetensors", "fla module"
+            to_huggingface(lrnn, folder / name)
+            yield folder / name, "huggingface"
     layer = {
         "keys": np.array([[[1.0, -1.0]], [[0.0, 0.0]]], np.float16),
         "betas": np.ones((2, 1), np.float32),
@@ -137,18 +156,41 @@ def spoil_tensors(rng, tensors):
     return tensors
 
 
+def spoil_bytes(rng, content):
+    """Some bytes near the beginning changed, and at times the end cut off."""
+    content = bytearray(content)
+    for _ in range(rng.choice([1, 1, 4, 50])):
+        content[rng.randrange(min(len(content), 3000))] = rng.randrange(256)
+    cut = rng.randrange(len(content)) if rng.random() < 0.2 else len(content)
+    return bytes(content[:cut])
+
+
+def spoil_folder(rng, folder):
+    """The bytes of the config and of the weights of a changed model of Hugging Face."""
+    config, weights = folder / "config.json", folder / "model.safetensors"
+    texts, contents = config.read_bytes(), weights.read_bytes()
+    for _ in range(rng.choice([1, 1, 2])):
+        if rng.random() < 0.2:
+            texts = spoil_bytes(rng, texts)
+        elif rng.random() < 0.5:
+            changed = json.loads(texts)
+            changed["structure"] = spoil_json(rng, changed["structure"])
+            texts = json.dumps(changed).encode()
+        else:
+            with safe_open(weights, framework="numpy") as file:
+                tensors = {k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118
+                contents = save(spoil_tensors(rng, tensors), file.metadata())
+    return texts, contents
+
+
 def spoil(rng, path, kind):
     """The bytes of a changed file."""
     if rng.random() < 0.25:
-        content = bytearray(path.read_bytes())
-        for _ in range(rng.choice([1, 1, 4, 50])):
-            content[rng.randrange(min(len(content), 3000))] = rng.randrange(256)
-        cut = rng.randrange(len(content)) if rng.random() < 0.2 else len(content)
-        return bytes(content[:cut])
+        return spoil_bytes(rng, path.read_bytes())
     with safe_open(path, framework="numpy") as file:
         metadata = dict(file.metadata())
         tensors = {k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118
-    field = {"weights": "header", "module": "structure", "template": "letters"}[kind]
+    field = {"weights": "header", "template": "letters"}.get(kind, "structure")
     for _ in range(rng.choice([1, 1, 2, 5])):
         if rng.random() < 0.5 and tensors:
             tensors = spoil_tensors(rng, tensors)
@@ -156,7 +198,7 @@ def spoil(rng, path, kind):
             metadata[field] = json.dumps(spoil_json(rng, json.loads(metadata[field])))
     if rng.random() < 0.9 and kind == "weights":
         metadata["digest"] = storage._digest(metadata["header"], tensors)
-    if rng.random() < 0.9 and kind == "module":
+    if rng.random() < 0.9 and field == "structure":
         stored = {k: torch.from_numpy(v) for k, v in tensors.items()}
         metadata["digest"] = modulefile._digest(metadata["structure"], stored)
     return save(tensors, metadata)
@@ -174,12 +216,14 @@ def read(path, kind, measured):
         tracemalloc.start()
     try:
         outcome = "read"
-        if kind == "module":
-            module = load_module(path)
-            module(torch.tensor([[0, len(module.letters) - 1]]))
-        else:
+        if kind in ("weights", "template"):
             lrnn = LRNN.load(path)
-            scan(lrnn, [[0, len(lrnn.letters) - 1]], "float32")
+        else:
+            module = from_huggingface(path).network if path.is_dir() else load_module(path)
+            if kind != "fla module":  # whose kernels want a GPU
+                module(torch.tensor([[0, len(module.letters) - 1]]))
+            lrnn = from_torch(module)
+        scan(lrnn, [[0, len(lrnn.letters) - 1]], "float32")
     except ValueError as error:
         text = str(error)
         outcome = "refused" if "\n" not in text and len(text) < 3000 else f"long: {text[:200]!r}"
@@ -189,8 +233,9 @@ def read(path, kind, measured):
         signal.alarm(0)
         peak = tracemalloc.get_traced_memory()[1] if measured else 0
         tracemalloc.stop()
-    if peak > 200 * path.stat().st_size + 50_000_000:
-        return f"{peak} bytes for a file of {path.stat().st_size}"
+    size = sum(p.stat().st_size for p in (path.iterdir() if path.is_dir() else [path]))
+    if peak > 200 * size + 50_000_000:
+        return f"{peak} bytes for a file of {size}"
     return outcome
 
 
@@ -202,25 +247,31 @@ def main():
     parser.add_argument("--write", action="store_true", help="write benchmarks/fuzz-files.json")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
-    signal.signal(signal.SIGALRM, late)
     rng = random.Random(arguments.seed)
     counts, complaints = Counter(), []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         valid = list(seeds(folder))
-        for path, kind in valid:  # what is imported on the way is not the fault of a file
-            (load_module if kind == "module" else LRNN.load)(path)
+        signal.signal(signal.SIGALRM, signal.SIG_IGN)  # imports are not the fault of a file
         for path, kind in valid:
             assert (outcome := read(path, kind, False)) == "read", (path, kind, outcome)
+        signal.signal(signal.SIGALRM, late)
+        used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (used + ROOM, used + ROOM))
         end = time.monotonic() + arguments.seconds
         while time.monotonic() < end:
             path, kind = rng.choice(valid)
+            spoilt = folder / f"spoilt-{kind}"
             try:
-                content = spoil(rng, path, kind)
+                if kind == "huggingface":
+                    spoilt.mkdir(exist_ok=True)
+                    config, weights = spoil_folder(rng, path)
+                    (spoilt / "config.json").write_bytes(config)
+                    (spoilt / "model.safetensors").write_bytes(weights)
+                else:
+                    spoilt.write_bytes(spoil(rng, path, kind))
             except (ValueError, OverflowError, TypeError):
                 continue  # a change that no file can hold
-            spoilt = folder / "spoilt.safetensors"
-            spoilt.write_bytes(content)
             outcome = read(spoilt, kind, rng.random() < 0.3)
             counts[kind, outcome if outcome in ("read", "refused") else "wrong"] += 1
             if outcome not in ("read", "refused"):

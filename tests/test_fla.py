@@ -172,6 +172,21 @@ def test_a_sign_of_zero_is_read_only_by_queries_that_bfloat16_has(name):
             assert (abs(words @ q) > 0.01).all()
 
 
+def test_irrational_codewords_are_told_apart_by_signs_that_rounding_leaves():
+    """A5 on the 60 points of an orbit in space: no small integer query tells them all apart."""
+    lrnn = compile_dfa(languages.alternating_group(5), "orthogonal")
+    for target in ("DeltaNet", "GatedDeltaNet"):
+        layer = lrnn.levels[0].layer
+        plan = plan_level(layer, target, "chunk", "integer")
+        words = np.vectorize(float)(layer.codewords[0])[:, :, 0]
+        q = plan.queries[:, plan.factors.place]
+        if plan.factors.mirror is not None:
+            q = q - plan.queries[:, plan.factors.mirror]
+        values = (q @ words.T).T / np.linalg.norm(q, axis=1)
+        assert len(np.unique(np.sign(values), axis=0)) == len(words) == 60
+        assert (abs(values) > 0.01 * np.linalg.norm(words, axis=1)[:, None]).all()
+
+
 def test_what_does_not_fit_is_refused():
     parity = compile_dfa(languages.parity())
     with pytest.raises(ValueError, match="'target' must be one of"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import struct
 import time
@@ -15,7 +16,7 @@ from safetensors.numpy import save_file
 
 from constructions import compile_dfa
 from lrnn_theory import LRNN, languages, storage
-from lrnn_theory.export import load_module, modulefile, save_module
+from lrnn_theory.export import from_torch, load_module, modulefile, save_module, to_fla
 
 
 def parts(path):
@@ -251,6 +252,24 @@ def test_a_module_of_other_names(module, name, value):
     path, structure, tensors = module
     forge_module(path, structure | {name: value}, tensors)
     refuse(path, "malformed: its", load_module)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("fla") is None, reason="needs the extra fla")
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("mode", "serial"), ("mode", 0), ("target", "Mamba"), ("target", "__doc__"), ("heads", 2),
+     ("heads", 0), ("readings", [[2, 2]]), ("readings", [[3, 1]]), ("rows", 10**9),
+     ("factors", 10**12), ("tokens", 10**7), ("prefix", -1), ("d", 2)],
+)  # fmt: skip
+def test_a_module_of_flash_linear_attention_that_is_none(tmp_path, name, value):
+    path = tmp_path / "m.safetensors"
+    save_module(to_fla(compile_dfa("(0|10*1)*"), "GatedDeltaProduct"), path)
+    with safe_open(path, framework="numpy") as file:
+        tensors = {k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118
+        structure = json.loads(file.metadata()["structure"])
+    structure["heads"][0][0][name] = value
+    forge_module(path, structure, tensors)
+    refuse(path, "malformed", lambda p: from_torch(load_module(p)))
 
 
 def test_a_module_that_was_edited(module):

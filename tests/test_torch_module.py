@@ -12,9 +12,9 @@ from networks import networks, with_tails
 from constructions import compile_dfa
 from lrnn_theory import LRNN, Automaton, Proved, Refuted, languages, scan, verify
 from lrnn_theory.export import readout
+from lrnn_theory.export.read_back import from_torch
 from lrnn_theory.export.readout import Pairs, check_pairs, fill_pairs, units_of
 from lrnn_theory.export.torch_module import TorchLRNN
-from lrnn_theory.export.torch_weights import from_torch
 from lrnn_theory.strategies import automata
 
 NAMES = ["parity", "flip_flop", "s3", "s5", "tomita_5", "iso_date", "tls", "mealy_tcp"]

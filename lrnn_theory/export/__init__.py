@@ -9,9 +9,10 @@ if TYPE_CHECKING:
     from lrnn_theory.export.huggingface import from_huggingface, to_huggingface
     from lrnn_theory.export.modulefile import load_module, save_module
     from lrnn_theory.export.onnx_graph import to_onnx
+    from lrnn_theory.export.read_back import from_torch
     from lrnn_theory.export.sul import aalpy_sul, from_aalpy, learn_with_aalpy
     from lrnn_theory.export.torch_module import TorchLRNN
-    from lrnn_theory.export.torch_weights import from_torch, to_torch
+    from lrnn_theory.export.torch_weights import to_torch
     from lrnn_theory.export.trial import Agrees, Differs, trial
 
 _HOME = {
@@ -24,7 +25,7 @@ _HOME = {
     "export": "exports",
     "from_aalpy": "sul",
     "from_huggingface": "huggingface",
-    "from_torch": "torch_weights",
+    "from_torch": "read_back",
     "learn_with_aalpy": "sul",
     "load_module": "modulefile",
     "save_module": "modulefile",

@@ -19,10 +19,11 @@ import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
@@ -61,10 +62,12 @@ class FlaLRNN(TorchLRNN):
         """An empty level of these sizes.
 
         Raises:
-            ValueError: if there is no such target.
+            ValueError: if there is no such target or mode.
         """
         if shape["target"] not in (*OPERATIONS, *LAYERS):
-            raise ValueError(f"there is no target {shape['target']!r}")
+            raise ValueError(f"there is no target {shape['target']!r:.80}")
+        if shape["mode"] not in get_args(Mode):
+            raise ValueError(f"there is no mode {shape['mode']!r:.80}")
         return OperationLevel(shape) if shape["target"] in OPERATIONS else LayerLevel(shape)
 
     @property
@@ -303,14 +306,28 @@ class LayerLevel(FlaLevel):
         set_weight(layer.k_proj.weight, keys.reshape(self.width, -1).T)
         set_weight(layer.v_proj.weight, values.reshape(self.width, -1).T)
         set_weight(layer.b_proj.weight, logits.reshape(self.width, -1).T)
-        set_weight(layer.o_norm.weight, np.full(value_columns(shape), value_columns(shape) ** -0.5))
-        out = np.zeros((self.width, heads, value_columns(shape)))
+        for name, numbers in self.constants().items():
+            set_weight(layer.get_parameter(name), numbers)
+
+    def constants(self) -> dict[str, NDArray[np.float64]]:
+        """The weights that are the same for all networks of these sizes.
+
+        The normalised sign of every head is given once; nothing decays.
+        """
+        heads, columns = self.shape["heads"], value_columns(self.shape)
+        out = np.zeros((self.width, heads, columns))
         out[np.arange(heads), np.arange(heads), 0] = 1
-        set_weight(layer.o_proj.weight, out.reshape(self.width, -1))
-        if shape["target"] == "GatedDeltaNet":  # a decay of exp(-exp(-200) ...) = 1
-            set_weight(layer.A_log, np.full(heads, -200))
-            set_weight(layer.dt_bias, np.zeros(heads))
-            set_weight(layer.a_proj.weight, np.zeros((heads, self.width)))
+        constants = {
+            "o_norm.weight": np.full(columns, columns**-0.5),
+            "o_proj.weight": out.reshape(self.width, -1),
+        }
+        if self.shape["target"] == "GatedDeltaNet":  # a decay of exp(-exp(-200) ...) = 1
+            constants |= {
+                "A_log": np.full(heads, -200.0),
+                "dt_bias": np.zeros(heads),
+                "a_proj.weight": np.zeros((heads, self.width)),
+            }
+        return constants
 
 
 def _logit(beta: float) -> float:

@@ -144,31 +144,55 @@ def _sign_queries(words: NDArray[np.float64]) -> NDArray[np.float64]:
         return (np.arange(1, rows + 1)[None] >> np.arange(bits)[:, None] & 1).astype(float)
     eye = np.eye(rows)
     pairs = [eye[i] + sign * eye[j] for sign in (-1, 1) for i in range(rows) for j in range(i)]
-    candidates = [*eye, *pairs]
-    if rows <= _SMALL:
-        candidates += [
-            np.array(q, float) for q in product((-2, -1, 0, 1, 2), repeat=rows) if any(q)
-        ]
-    values = np.array(candidates) @ flat.T  # (candidates, words)
-    sizes = np.linalg.norm(candidates, axis=1)[:, None] * np.linalg.norm(flat, axis=1)
-    # A 0 is seen as one only if the normalised query is not rounded.
-    short = [is_short(q / np.linalg.norm(q)) for q in candidates]
-    clear = (abs(values) > _MARGIN * sizes) | ((values == 0) & np.array(short)[:, None])
-    clear = clear.all(axis=1)
-    patterns = np.sign(values[clear])
-    usable = np.array(candidates)[clear]
+    small = product((-2, -1, 0, 1, 2), repeat=rows) if rows <= _SMALL else ()
+    few = np.array([*eye, *pairs, *(q for q in small if any(q))], float)
+    for queries in (few, np.concatenate([few, _many_queries(rows)])):
+        values, clear = clear_signs(queries, flat)
+        usable = clear.all(axis=1)
+        chosen = _telling_apart(np.sign(values[usable]).astype(np.int64))
+        if chosen is not None:
+            return queries[usable][chosen] if chosen else eye[:1]
+    raise ValueError("A layer gives signs only, and no signs tell all codewords of a slot apart.")
+
+
+def _many_queries(rows: int) -> NDArray[np.float64]:
+    """Directions for codewords that are orthogonal to all short ones, as irrational ones may be."""
+    return np.random.default_rng(0).integers(-16, 17, size=(2000, rows)).astype(float)
+
+
+def _telling_apart(patterns: NDArray[np.int64]) -> list[int] | None:
+    """Rows of (queries, codewords) in which any two columns differ; None if there are none."""
     chosen: list[int] = []
-    block = np.zeros(len(flat), np.int64)
-    while block.max() < len(flat) - 1:
-        split = [len(np.unique(block * 3 + p)) for p in patterns.astype(np.int64)]
+    block = np.zeros(patterns.shape[1], np.int64)
+    while block.max() < len(block) - 1:
+        split = [len(np.unique(block * 3 + p)) for p in patterns]
         best = int(np.argmax(split)) if split else 0
         if not split or split[best] == block.max() + 1:
-            raise ValueError(
-                "A layer gives signs only, and no signs tell all codewords of a slot apart."
-            )
+            return None
         chosen.append(best)
-        block = np.unique(block * 3 + patterns[best].astype(np.int64), return_inverse=True)[1]
-    return usable[chosen] if chosen else eye[:1]
+        block = np.unique(block * 3 + patterns[best], return_inverse=True)[1]
+    return chosen
+
+
+def clear_signs(
+    queries: NDArray[np.float64], states: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """The values of queries on states of one column, and whether their signs survive rounding.
+
+    Args:
+        queries: (queries, n).
+        states: (states, n).
+
+    Returns:
+        Both (queries, states).
+    """
+    values = queries @ states.T
+    sizes = np.linalg.norm(queries, axis=1)
+    bounds = _MARGIN * sizes[:, None] * np.linalg.norm(states, axis=1)
+    # A 0 is seen as one only if it adds up nothing, or the normalised query is not rounded.
+    short = np.array([is_short(q / (s or 1)) for q, s in zip(queries, sizes, strict=True)])
+    nothing = abs(queries) @ abs(states).T == 0
+    return values, (abs(values) > bounds) | nothing | ((values == 0) & short[:, None])
 
 
 def _one_hot(words: NDArray[np.float64]) -> bool:

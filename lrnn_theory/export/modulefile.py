@@ -25,6 +25,11 @@ from lrnn_theory.storage import MAX_BYTES, MODULE
 from lrnn_theory.textfile import write_atomically
 
 VERSION = 1
+_DO_NOT_FIT = (
+    ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError,
+    ValueError,
+)  # fmt: skip
+"""What torch, and layers that are built for them, make of sizes that do not fit."""
 
 
 def save_module(module: TorchLRNN, path: str | os.PathLike[str]) -> None:
@@ -108,7 +113,7 @@ def module_of(structure: Any, tensors: dict[str, Tensor]) -> TorchLRNN:
             # Whether all sizes fit together; of the factors one is enough.
             TorchLRNN(_of_one_factor(structure))(torch.zeros(1, 2, dtype=torch.int64))
         module.load_state_dict(tensors, strict=True, assign=True)
-    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as e:
+    except _DO_NOT_FIT as e:
         line = (str(e).strip().splitlines() or [type(e).__name__])[0]
         raise ValueError(line[:200].rstrip(".")) from e
     return module

@@ -1,27 +1,19 @@
-"""The weights of a torch module from an LRNN, and an LRNN from the weights of a module."""
+"""The weights of a torch module from an LRNN."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from lrnn_theory.export.readout import (
-    Pairs,
-    check_pairs,
-    fill_pairs,
-    one_hot_index,
-    set_weight,
-    units_of,
-)
-from lrnn_theory.export.torch_module import Cell, ExportedLevel, TorchLevel, TorchLRNN
+from lrnn_theory.export.readout import Pairs, check_pairs, fill_pairs, set_weight, units_of
+from lrnn_theory.export.torch_module import Cell, TorchLevel, TorchLRNN
 from lrnn_theory.lrnn import LRNN, Layer, Level
-from lrnn_theory.transition import Dense, Diagonal, Householder, Transition
+from lrnn_theory.transition import Dense, Diagonal, Householder
 
 
 def to_torch(lrnn: LRNN, dtype: torch.dtype = torch.float32) -> TorchLRNN:
@@ -159,68 +151,3 @@ def fill_cell(cell: Cell, layer: Layer) -> None:
             set_weight(cell.matrices, floats(matrices))
     set_weight(cell.inputs, floats(layer.b))
     set_weight(cell.h0, floats(layer.h0))
-
-
-# -------------------------------------------------------------------- and back
-
-
-def from_torch(module: TorchLRNN) -> LRNN:
-    """The LRNN of a module's weights, floats taken for the rationals that they are.
-
-    Raises:
-        ValueError: if wiring does not map one-hot vectors to one-hot vectors, as after training.
-    """
-    heads = tuple(tuple(_level(level) for level in head) for head in module.chains())
-    output = one_hot_index("the output", module.output.weight.detach().T)
-    return LRNN(
-        letters=module.letters,
-        letter_class=one_hot_index("the embedding", module.embedding.weight.detach()),
-        heads=heads,
-        output=output,
-        empty_output=module.empty_output,
-        combine=tuple(cast(Pairs, pairs).table() for pairs in module.combine),
-        kind=module.kind,
-        output_symbols=module.output_symbols,
-        reason="read from an exported module",
-    )
-
-
-def _level(level: ExportedLevel) -> Level:
-    if not isinstance(level, TorchLevel):
-        raise ValueError(
-            "A module of flash-linear-attention is not read back as an LRNN; try it on words."
-        )
-    cell, shape = level.cell, level.shape
-
-    def numbers(x: Tensor) -> NDArray[np.float64]:
-        return x.detach().cpu().double().numpy()
-
-    transition: Transition
-    if cell.kind == "householder":
-        actions, factors, n = cell.keys.shape
-        ptr = np.arange(actions + 1) * factors
-        transition = Householder(
-            numbers(cell.keys).reshape(-1, n), numbers(cell.betas).ravel(), ptr
-        )
-    elif cell.kind == "diagonal":
-        transition = Diagonal(numbers(cell.diagonal))
-    else:
-        transition = Dense(numbers(cell.matrices))
-    parts = zip(level.decoder.codewords, _rows(shape), strict=True)
-    words = tuple(numbers(w).reshape(len(w), rows, shape["d"]) for w, rows in parts)
-    count = int(np.prod([len(w) for w in words]))
-    readout = np.zeros((cell.inputs.shape[0], count, 2), np.int64)
-    size, initial = count, 0
-    if level.shifted:
-        readout[:, :, 1] = level.coordinate.table()
-        size, initial = shape["size"], int(level.get_buffer("initial").argmax())
-    else:
-        readout += np.arange(count)[:, None]
-    layer = Layer(transition, numbers(cell.inputs), numbers(cell.h0), words, readout, size, initial)
-    action = one_hot_index("an action", level.action.weight.detach().T)
-    reads = "shifted" if level.shifted else "current"
-    return Level(layer, action, level.wiring.table(), reads)
-
-
-def _rows(shape: dict[str, Any]) -> list[int]:
-    return [m // shape["d"] for _, m in shape["slots"]]
