@@ -305,7 +305,7 @@ def draw(folder):
         "",
         "## Beyond the trained length",
         "",
-        f"Mean loss (nats) up to a position, of windows of {ends[-1]} bytes.",
+        f"Mean loss (nats) by position, of windows of {ends[-1]} bytes.",
         "",
         "| model | seed | " + " | ".join(f"{e - half}-{e}" for e in ends[::2]) + " |",
         "|---|---|" + "---|" * len(ends[::2]),
@@ -324,14 +324,16 @@ def draw(folder):
                 found = by[name, r, seed]
                 label = f"{name} {r}" if seed == SEEDS[0] else None
                 style = {"color": colour(i), "linewidth": 1.4 if label else 0.8}
-                steps = [c["bytes"] for c in found["checks"]]
+                steps = [c["bytes"] / 1e6 for c in found["checks"]]
                 curve = [exp(c["validation"]) for c in found["checks"]]
                 axes[0].plot(steps, curve, label=label, **style)
                 axes[1].plot(ends, found["by position"], **style)
-        axes[0].set(xlabel="bytes", ylabel="validation perplexity", yscale="log", title="training")
+        axes[0].set(
+            xlabel="million bytes", ylabel="validation perplexity", ylim=(2, 4), title="training"
+        )
         axes[0].legend()
         axes[1].axvline(first["length"], color="grey", linewidth=0.8, linestyle=":")
-        axes[1].set(xlabel="position", ylabel="loss", xscale="log", title="longer windows")
+        axes[1].set(xlabel="position in the window", ylabel="loss", title="longer windows")
 
     picture("Language models", (8, 3.6), paint).save(FIGURE)
 

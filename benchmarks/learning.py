@@ -41,6 +41,7 @@ PARITY = [
 ]
 ARITHMETIC = [*RANGES, ("mamba", SIGNED, {}), ("mamba", CLASSIC, {})]
 PRODUCTS = [
+    ("s4", "deltaproduct", SIGNED, {"factors": 2}),
     ("a5", "deltaproduct", SIGNED, {"factors": 2}),
     ("s5", "deltaproduct", SIGNED, {"factors": 4}),
 ]
@@ -51,7 +52,7 @@ SECTIONS = {
         [("parity", *model) for model in PARITY],
         {"layers": 1, "width": 32, "heads": 4},
         {"steps": 8000, "batch": 128, "learning_rate": 5e-3},
-        16,
+        12,
     ),
     "s5_swaps": (
         [("s5_swaps", *model) for model in RANGES],
@@ -62,14 +63,14 @@ SECTIONS = {
     "modular_arithmetic": (
         [("modular_arithmetic", *model) for model in ARITHMETIC],
         {"layers": 3, "width": 64, "heads": 4},
-        {"steps": 5000, "batch": 128, "learning_rate": 2e-3},
-        40,
+        {"steps": 20_000, "batch": 128, "learning_rate": 2e-3},
+        45,
     ),
     "products": (
         PRODUCTS,
         {"layers": 1, "width": 64, "heads": 4, "conv_size": 0},
-        {"steps": 10_000, "batch": 256, "learning_rate": 3e-3},
-        40,
+        {"steps": 20_000, "batch": 256, "learning_rate": 5e-3},
+        35,
     ),
 }
 RATES = {("parity", "deltanet"): 1e-2}

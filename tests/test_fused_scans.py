@@ -103,6 +103,29 @@ def test_selective(signed: bool, time: int, channels: int, n: int, seed: int) ->
     )
 
 
+@settings(max_examples=8)
+@given(
+    time=st.integers(1, 20),
+    width=st.integers(1, 70),
+    size=st.integers(1, 5),
+    half=st.booleans(),
+    seed=st.integers(0, 99),
+)
+def test_convolution(time: int, width: int, size: int, half: bool, seed: int) -> None:
+    torch.manual_seed(seed)
+    shapes = ((2, time, width), (size, width), (width,))
+    x, weight, bias = (torch.randn(shape, device=DEVICE).requires_grad_() for shape in shapes)
+
+    def rounded(x, *more):
+        """Inputs in half precision, and their gradients rounded once."""
+        return scans._convolution(x.bfloat16().float() if half else x, *more)
+
+    def kernel(x, *more):
+        return fused.convolution(x.bfloat16() if half else x, *more)
+
+    compare(kernel, rounded, [x, weight, bias])
+
+
 def test_states_are_not_kept_without_gradients() -> None:
     q = torch.randn(1, 5, 1, 4, device=DEVICE)
     with torch.no_grad():

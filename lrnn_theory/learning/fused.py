@@ -17,6 +17,7 @@ from lrnn_theory.learning import scan_kernels
 _KERNELS: Any = scan_kernels
 _BLOCK = 256
 _CHANNELS = 32
+_TILE = {"TIMES": 16, "BLOCK": 64}
 
 
 def linear_scan(a: Tensor, b: Tensor) -> Tensor:
@@ -35,6 +36,11 @@ def selective_scan(
     """See `scans.selective_scan`; all in float32."""
     keep = torch.is_grad_enabled()
     return cast("Any", _Selective.apply(u, step, rate[None], b, c, signed, keep))[0]
+
+
+def convolution(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """See `scans.convolution`; weights in float32."""
+    return cast("Tensor", _Convolution.apply(x, weight[None], bias[None]))
 
 
 def _merged(size: int, dims: tuple[Any, ...], arguments: tuple[Any, ...]) -> list[Any]:
@@ -167,6 +173,47 @@ class _Selective(Function):
         results = cast("Any", _Selective.apply(*_merged(info.batch_size, in_dims, arguments)))
         out, kept = (x.unflatten(0, (info.batch_size, -1)) for x in results)
         return (out, kept), (0, 0)
+
+
+class _Convolution(Function):
+    """The weights are (models, size, width), and a bias (models, width)."""
+
+    @staticmethod
+    def forward(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        return _convolve(x, weight, bias, adjoint=False)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        del output
+        ctx.save_for_backward(*inputs)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        x, weight, bias = ctx.saved_tensors
+        (x, dy), (batch, time, width) = _contiguous(x, gradients[0]), x.shape
+        models, size, _ = weight.shape
+        found = dy.new_empty((batch, size, width))
+        _KERNELS.convolution_weights[(batch, size, triton.cdiv(width, _TILE["BLOCK"]))](
+            x, dy, found, time, width, SIZE=size, **_TILE
+        )
+        dweight, dbias = (y.unflatten(0, (models, -1)).sum(1) for y in (found, dy.sum(1)))
+        return _convolve(dy, weight, bias, adjoint=True).to(x.dtype), dweight, dbias
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[Any, ...], *arguments: Any) -> tuple[Tensor, int]:
+        y = cast("Tensor", _Convolution.apply(*_merged(info.batch_size, in_dims, arguments)))
+        return y.unflatten(0, (info.batch_size, -1)), 0
+
+
+def _convolve(x: Tensor, weight: Tensor, bias: Tensor, *, adjoint: bool) -> Tensor:
+    x, weight, bias = _contiguous(x, weight, bias)
+    (batch, time, width), (models, size, _) = x.shape, weight.shape
+    y = torch.empty_like(x, dtype=torch.float32)
+    grid = (batch, triton.cdiv(time, _TILE["TIMES"]), triton.cdiv(width, _TILE["BLOCK"]))
+    _KERNELS.convolution[grid](
+        x, weight, bias, y, time, width, batch // models, SIZE=size, ADJOINT=adjoint, **_TILE
+    )
+    return y
 
 
 def _contiguous(*tensors: Any) -> list[Any]:

@@ -1,4 +1,7 @@
-"""Triton kernels of the scans: a program keeps a state in registers, letter after letter."""
+"""Triton kernels of the scans: a program keeps a state in registers, letter after letter.
+
+And of the short convolution before them, tile by tile.
+"""
 
 from __future__ import annotations
 
@@ -183,3 +186,46 @@ def selective_backward(
         tl.store(DSTEP + at * channels + c, dstep, mask=c < channels)
         adjoint = a * adjoint
     tl.store(DRATE + word * channels * N + entry, drate, mask=inside)
+
+
+@triton.jit
+def convolution(
+    X, WEIGHT, BIAS, Y, time, width, per_model,
+    SIZE: tl.constexpr, ADJOINT: tl.constexpr, TIMES: tl.constexpr, BLOCK: tl.constexpr,
+):  # fmt: skip
+    """y_t = bias + sum of w_i x_{t - SIZE + 1 + i}; adjoint: y_t = sum of w_i x_{t + SIZE - 1 - i}.
+
+    Programs are (batch, blocks of time, blocks of width).
+    """
+    word = tl.program_id(0).to(tl.int64)
+    t = tl.program_id(1) * TIMES + tl.arange(0, TIMES)[:, None]
+    c = tl.program_id(2) * BLOCK + tl.arange(0, BLOCK)[None, :]
+    model = word // per_model
+    y = tl.zeros([TIMES, BLOCK], tl.float32)
+    if not ADJOINT:
+        y += tl.load(BIAS + model * width + c, mask=c < width, other=0.0)
+    for i in tl.static_range(SIZE):
+        s = t + SIZE - 1 - i if ADJOINT else t - (SIZE - 1 - i)
+        inside = (c < width) & (s >= 0) & (s < time)
+        x = tl.load(X + (word * time + s) * width + c, mask=inside, other=0.0).to(tl.float32)
+        y += tl.load(WEIGHT + (model * SIZE + i) * width + c, mask=c < width, other=0.0) * x
+    tl.store(Y + (word * time + t) * width + c, y, mask=(c < width) & (t < time))
+
+
+@triton.jit
+def convolution_weights(
+    X, DY, DWEIGHT, time, width, SIZE: tl.constexpr, TIMES: tl.constexpr, BLOCK: tl.constexpr
+):
+    """The gradients of the weights, by word: programs are (batch, weights, blocks of width)."""
+    word, i = tl.program_id(0).to(tl.int64), tl.program_id(1)
+    c = tl.program_id(2) * BLOCK + tl.arange(0, BLOCK)[None, :]
+    total = tl.zeros([TIMES, BLOCK], tl.float32)
+    for start in range(0, time, TIMES):
+        t = start + tl.arange(0, TIMES)[:, None]
+        s = t - (SIZE - 1 - i)
+        inside = (c < width) & (t < time)
+        dy = tl.load(DY + (word * time + t) * width + c, mask=inside, other=0.0)
+        x = tl.load(X + (word * time + s) * width + c, mask=inside & (s >= 0), other=0.0)
+        total += dy * x.to(tl.float32)
+    c = tl.program_id(2) * BLOCK + tl.arange(0, BLOCK)
+    tl.store(DWEIGHT + (word * SIZE + i) * width + c, tl.sum(total, 0), mask=c < width)

@@ -2,6 +2,7 @@
 
     linear_scan     h_t = a_t h_{t-1} + b_t entry by entry (diagonal transitions)
     selective_scan  the same with Mamba's a_t and b_t, read by C_t
+    convolution     y_t = b + w_1 x_{t-3} + ... + w_4 x_t, which comes before them
     delta_scan      H_t = g_t (I - beta_t k_t k_t^T) H_{t-1} + beta_t k_t v_t^T, read by q_t
 
 Both agree with the step-by-step recurrence up to rounding, for any sign of a_t and g_t.  They hold
@@ -49,6 +50,35 @@ def linear_scan(a: Tensor, b: Tensor, chunk: int = 64) -> Tensor:
     if b.is_cuda and b.dtype == torch.float32 and (fused := kernels()):
         return fused.linear_scan(a.expand_as(b), b)
     return cast("Tensor", _LinearScan.apply(a.expand_as(b), b, chunk))
+
+
+def convolution(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """A short causal convolution, channel by channel.
+
+    Args:
+        x: (batch, time, width).
+        weight: (size, width), that of the current letter last.
+        bias: (width,).
+
+    Returns:
+        (batch, time, width), of the dtype of the weights if that is wider.
+
+    Example:
+        >>> x = torch.tensor([[[1.0], [2.0], [4.0]]])
+        >>> convolution(x, torch.tensor([[10.0], [1.0]]), torch.zeros(1)).flatten()
+        tensor([ 1., 12., 24.])
+    """
+    if x.is_cuda and weight.dtype == torch.float32 and (fused := kernels()):
+        return fused.convolution(x, weight, bias)
+    return _convolution(x, weight, bias)
+
+
+def _convolution(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    (size, _), time, y = weight.shape, x.shape[1], bias
+    padded = functional.pad(x, (0, 0, size - 1, 0))
+    for i in range(size):
+        y = y + weight[i] * padded[:, i : i + time]
+    return y
 
 
 def selective_scan(

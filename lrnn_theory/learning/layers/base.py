@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lrnn_theory.learning.scans import wide
+from lrnn_theory.learning.scans import convolution, wide
 
 Range = Literal["[0,1]", "[-1,1]"]
 """The range of the eigenvalues of a transition matrix: classic, or signed."""
@@ -124,12 +124,7 @@ class ShortConvolution(nn.Module):
         """Channels (batch, time, width) to the same."""
         if not self.size:
             return functional.silu(x)
-        padded = functional.pad(x, (0, 0, self.size - 1, 0))
-        time = x.shape[1]
-        y = self.bias
-        for i in range(self.size):
-            y = y + self.weight[i] * padded[:, i : i + time]
-        return functional.silu(y)
+        return functional.silu(convolution(x, self.weight, self.bias))
 
 
 class TokenShift(nn.Module):
