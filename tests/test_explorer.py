@@ -174,6 +174,41 @@ def test_a_process_that_ends_is_replaced():
     asyncio.run(story())
 
 
+def test_the_first_answer_needs_no_torch_and_no_pictures_but_the_graph():
+    program = (
+        "import sys; from constructions.cli.explorer import questions; "
+        "questions.machine('(11)*', ''); "
+        "print({'torch', 'matplotlib', 'numba', 'sympy'} & set(sys.modules)); "
+        "questions.load(); print('torch' in sys.modules)"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    assert (ran.stdout, ran.stderr) == ("set()\nTrue\n", "")
+
+
+def test_the_time_of_a_question_begins_when_what_it_needs_is_loaded(monkeypatch):
+    """Loading takes longer than a question may here, and is asked for once."""
+    asked = []
+
+    async def answer(_worker, _process, request, seconds):
+        asked.append((request["question"], seconds))
+        return {"ok": {}}
+
+    async def story():
+        worker = Worker(0.01)
+        for question in ("machine", "run", "verdict"):
+            await worker.ask(question, {"source": "(ab)*"})
+        await worker.stop()
+        await worker.ask("run", {"source": "(ab)*"})
+        await worker.stop()
+
+    monkeypatch.setattr(Worker, "_answer", answer)
+    asyncio.run(story())
+    load = ("load", None)
+    assert asked == [
+        ("machine", 0.01), load, ("run", 0.01), ("verdict", 0.01), load, ("run", 0.01)
+    ]  # fmt: skip
+
+
 def test_questions_that_wait_are_few():
     async def story():
         worker = Worker(60)
