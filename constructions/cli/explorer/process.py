@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import sys
+import time
 from asyncio.subprocess import Process
 from typing import Any
 
@@ -14,6 +15,8 @@ MAX_ANSWER = 1 << 25
 """Longest answer in bytes."""
 MAX_WAITING = 24
 """Questions that may wait."""
+QUIET = 0.3
+"""Seconds without a question after which nobody asks."""
 FIRST = "machine"
 """The first question of a page, the only one that needs no torch."""
 
@@ -35,6 +38,7 @@ class Worker:
         self._loaded = False
         self._lock = asyncio.Lock()
         self._waiting = 0
+        self._quiet = 0.0
 
     async def ask(self, question: str, arguments: dict[str, str]) -> dict[str, Any]:
         """The answer of the process.
@@ -50,6 +54,7 @@ class Worker:
                 return await self._ask({"question": question, "arguments": arguments})
         finally:
             self._waiting -= 1
+            self._quiet = time.monotonic() + QUIET
 
     async def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
         process = await self._running()
@@ -87,6 +92,13 @@ class Worker:
         """Load what questions need while nobody asks; what is asked meanwhile comes between."""
         for question in (FIRST, "run"):
             await self.ask(question, {"source": "(aaa)*", "arithmetic": "bfloat16", "word": "a"})
+        # After an installation this takes longer than a question may.
+        while self._waiting or time.monotonic() < self._quiet:
+            await asyncio.sleep(QUIET)
+        async with self._lock:
+            await self._answer(
+                await self._running(), {"question": "compile", "arguments": {}}, None
+            )
 
     async def _running(self) -> Process:
         if self._process is None:

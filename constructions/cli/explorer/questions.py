@@ -213,16 +213,22 @@ def load() -> Answer:
     return verdict("(aaa)*", "", "bfloat16")
 
 
+def compile_orbits() -> Answer:
+    """A verdict that follows an orbit: numba compiles the code once after an installation."""
+    return verdict("@mod(7)", "rotation", "bfloat16")
+
+
 QUESTIONS: dict[str, tuple[Callable[..., Answer], tuple[str, ...]]] = {
     "machine": (machine, ("source", "construction")),
     "run": (run, ("source", "construction", "arithmetic", "word")),
     "verdict": (verdict, ("source", "construction", "arithmetic")),
     "details": (details, ("source", "construction")),
     "load": (load, ()),
+    "compile": (compile_orbits, ()),
 }
 """Every question: its function, and the names of its arguments, all of them text.
 
-The page asks all but the last, which the server does.
+The page asks all but the last two, which the server does.
 """
 
 __all__ = ["FORMATS", "QUESTIONS", "limit_tables"]
