@@ -27,6 +27,8 @@ def main():
 
         _, seconds = ask("machine", source="a*")
         print(f"the first answer of all, with the start of the process: {seconds:.2f} s")
+        _, seconds = ask("run", source="a*", arithmetic="bfloat16", word="a")
+        print(f"the first run after it, for which torch is loaded: {seconds:.2f} s")
         print("| machine | first answer | run | verdicts | details |")
         print("|---|---|---|---|---|")
         for source in MACHINES:

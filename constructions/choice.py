@@ -10,6 +10,7 @@ from constructions.catalogue import ALL, CONSTRUCTIONS, PERMUTATION, REGISTER
 from constructions.objective import Objective
 from lrnn_theory.automaton import Automaton
 from lrnn_theory.construction import Construction, core_of
+from lrnn_theory.exactness import exact_bits
 from lrnn_theory.lrnn import LRNN
 
 MAX_STATES = 512
@@ -169,8 +170,6 @@ class _Choice:
 
     def candidate(self, c: Construction) -> Candidate:
         """What there is to say about a construction; it is built if it can be."""
-        from lrnn_theory.exactness import exact_bits  # loads torch
-
         obstacles = self.obstacles[c.key]
         if obstacles:
             return Candidate(c, obstacles, None, None, picked=False, reason="does not apply")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lrnn_theory.arithmetic import Arithmetic
+from lrnn_theory.exactness import computes_exactly
 from lrnn_theory.lrnn import LRNN
 
 _COSTS = {
@@ -69,8 +70,6 @@ class Objective:
         """Whether a network may compete."""
         if self.arithmetic is None:
             return True
-        from lrnn_theory.exactness import computes_exactly  # loads torch
-
         return computes_exactly(lrnn, self.arithmetic)
 
     def __str__(self) -> str:

@@ -21,7 +21,7 @@ pytest.importorskip("httpx", reason="starlette's test client needs httpx")
 from starlette.testclient import TestClient
 
 from constructions import compile_dfa
-from constructions.cli.explorer import questions
+from constructions.cli.explorer import process, questions
 from constructions.cli.explorer.process import MAX_WAITING, StoppedError, Worker
 from constructions.cli.explorer.server import HOST, MAX_QUERY, make_app
 from lrnn_theory import Automaton, horizon, languages, scan
@@ -172,6 +172,65 @@ def test_a_process_that_ends_is_replaced():
         await worker.stop()
 
     asyncio.run(story())
+
+
+def test_the_first_answer_needs_no_torch_and_no_pictures_but_the_graph():
+    program = (
+        "import sys; from constructions.cli.explorer import questions; "
+        "questions.machine('(11)*', ''); "
+        "print({'torch', 'matplotlib', 'numba', 'sympy'} & set(sys.modules)); "
+        "questions.load(); print('torch' in sys.modules)"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    assert (ran.stdout, ran.stderr) == ("set()\nTrue\n", "")
+
+
+def test_orbits_are_compiled_while_nobody_asks_however_long_it_takes(monkeypatch):
+    asked = []
+
+    async def answer(_worker, _process, request, seconds):
+        asked.append((request["question"], seconds))
+        return {"ok": {}}
+
+    async def story():
+        worker = Worker(0.01)
+        preparing = asyncio.create_task(worker.prepare())
+        while len(asked) < 3:
+            await asyncio.sleep(0.01)
+        await worker.ask("details", {})
+        await preparing
+        await worker.stop()
+
+    monkeypatch.setattr(Worker, "_answer", answer)
+    monkeypatch.setattr(process, "QUIET", 0.2)
+    asyncio.run(story())
+    assert asked == [
+        ("machine", 0.01), ("load", None), ("run", 0.01), ("details", 0.01), ("compile", None)
+    ]  # fmt: skip
+
+
+def test_the_time_of_a_question_begins_when_what_it_needs_is_loaded(monkeypatch):
+    """Loading takes longer than a question may here, and is asked for once."""
+    asked = []
+
+    async def answer(_worker, _process, request, seconds):
+        asked.append((request["question"], seconds))
+        return {"ok": {}}
+
+    async def story():
+        worker = Worker(0.01)
+        for question in ("machine", "run", "verdict"):
+            await worker.ask(question, {"source": "(ab)*"})
+        await worker.stop()
+        await worker.ask("run", {"source": "(ab)*"})
+        await worker.stop()
+
+    monkeypatch.setattr(Worker, "_answer", answer)
+    asyncio.run(story())
+    load = ("load", None)
+    assert asked == [
+        ("machine", 0.01), load, ("run", 0.01), ("verdict", 0.01), load, ("run", 0.01)
+    ]  # fmt: skip
 
 
 def test_questions_that_wait_are_few():

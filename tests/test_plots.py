@@ -4,6 +4,8 @@ import os
 import re
 import shlex
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -33,6 +35,7 @@ from lrnn_theory.plots.automata import letter_runs
 from lrnn_theory.plots.cascades import reachable
 from lrnn_theory.plots.style import INK, Picture, picture
 
+ROOT = Path(__file__).parents[1]
 needs_dot = pytest.mark.skipif(
     shutil.which("dot") is None, reason="Graphviz (its program dot) is not installed"
 )
@@ -334,6 +337,17 @@ def test_command(tmp_path, arguments):
     assert ElementTree.parse(out).getroot().tag == f"{SVG}svg"
 
 
+@pytest.mark.parametrize("kind", ["automaton", "cascade"])
+def test_a_picture_of_an_automaton_needs_no_torch(tmp_path, kind):
+    program = (
+        "import sys; from constructions.cli import main; "
+        f"code = main(['plot', {kind!r}, '(ab)*', '-o', {str(tmp_path / 'a.svg')!r}]); "
+        "print(code, 'torch' in sys.modules)"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    assert (ran.stdout.splitlines()[-1], ran.stderr) == ("0 False", "")
+
+
 def test_command_knows_every_kind():
     assert set(KINDS) == {
         "automaton", "cascade", "spectrum", "trajectory", "reflections", "orbit", "error",
@@ -372,7 +386,7 @@ def test_command_misuse(tmp_path, monkeypatch, arguments, message):
     assert not list(tmp_path.iterdir())
 
 
-PAGE = (Path(__file__).parents[1] / "docs" / "pictures.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "pictures.md").read_text(encoding="utf-8")
 
 
 @needs_dot

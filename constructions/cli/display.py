@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import textwrap
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -40,13 +39,13 @@ def progress(task: str, unit: str = "", *, rate: bool = False) -> Iterator[Calla
     Yields:
         A function to call with the number of units done.
     """
-    if not sys.stderr.isatty():
-        yield lambda _: None
-        return
     from rich.console import Console
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda _: None
+        return
     text = TextColumn("{task.description}", markup=False)
     columns = (SpinnerColumn(), text, TimeElapsedColumn())
     bar = Progress(*columns, console=console, transient=True)

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from lrnn_theory.arithmetic import Arithmetic
 from lrnn_theory.plots.style import DASHES, Picture, colour, letter_text, picture
-from lrnn_theory.tracing import trace
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -90,6 +89,8 @@ def plot_errors(
         >>> plot_errors(seven, ["bfloat16:once"], [found], length=400).title
         'Distance from the exact state, letter a repeated up to 400 times'
     """
+    from lrnn_theory.tracing import trace
+
     if not arithmetics or len(arithmetics) != len(horizons):
         raise ValueError("Arguments 'arithmetics' and 'horizons' must be as many, and not empty.")
     if letter is not None and letter not in lrnn.letters:

@@ -9,7 +9,6 @@ import numpy as np
 from lrnn_theory.arithmetic import Arithmetic
 from lrnn_theory.lrnn import LRNN
 from lrnn_theory.plots.style import INK, Picture, colour, letter_text, picture
-from lrnn_theory.tracing import trace
 from lrnn_theory.words import Word
 
 if TYPE_CHECKING:
@@ -45,6 +44,8 @@ def plot_orbit(
         >>> plot_orbit(compile_dfa("(a{7})*", "rotation"), "bfloat16:once", length=500).title
         '501 states after up to 500 letters a, in bfloat16:once'
     """
+    from lrnn_theory.tracing import trace
+
     levels = lrnn.levels
     layer = levels[-1].layer if levels and lrnn.tail is None else None
     if layer is None or layer.n * layer.d != 2 or len(layer.codewords) != 1:

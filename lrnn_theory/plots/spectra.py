@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from lrnn_theory.lrnn import LRNN, Level
 from lrnn_theory.plots.style import INK, MARKERS, Picture, colour, picture
-from lrnn_theory.tracing import trace
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -88,6 +87,8 @@ def _eigenvalues(matrix: NDArray[np.float64]) -> list[tuple[complex, int]]:
 
 def _products(lrnn: LRNN, rows: list[int]) -> dict[int, NDArray[np.complex128]]:
     """Eigenvalues of products of the matrices that the layers use, one after another."""
+    from lrnn_theory.tracing import trace
+
     if lrnn.tail is not None:  # its layers are not drawn, and their tables take time
         output = np.zeros(len(lrnn.tail.contexts), np.int64)
         lrnn = replace(lrnn, tail=None, output=output)

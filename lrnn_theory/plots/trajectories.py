@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from lrnn_theory.arithmetic import Arithmetic
 from lrnn_theory.lrnn import LRNN
 from lrnn_theory.plots.style import Picture, letter_text, picture
-from lrnn_theory.tracing import trace
 from lrnn_theory.words import Word, encode_word
 
 if TYPE_CHECKING:
@@ -42,6 +41,8 @@ def plot_trajectory(lrnn: LRNN, word: Word, arithmetic: str | Arithmetic = "floa
         >>> plot_trajectory(compile_dfa("(aaa)*"), "aaaa", "bfloat16").title
         'State after every letter of a a a a, in bfloat16:wide+acc=float32'
     """
+    from lrnn_theory.tracing import trace
+
     letters = encode_word(word, {name: i for i, name in enumerate(lrnn.letters)})
     if len(letters) > MAX_LETTERS:
         raise ValueError(f"Too long to draw: {len(letters)} letters, more than {MAX_LETTERS}.")

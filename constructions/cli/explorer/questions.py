@@ -25,8 +25,6 @@ from lrnn_theory.construction import core_of
 from lrnn_theory.exactness import exact_bits
 from lrnn_theory.lrnn import LRNN
 from lrnn_theory.profile import analyze
-from lrnn_theory.tracing import trace
-from lrnn_theory.verification import Budget, Refuted, verify
 from lrnn_theory.words import encode_word
 
 MAX_SOURCE = 500
@@ -132,6 +130,8 @@ def _written(word: Any) -> str:
 
 def run(source: str, construction: str, arithmetic: str, word: str) -> Answer:
     """Automaton and network on a word, letter by letter."""
+    from lrnn_theory.tracing import trace
+
     automaton, lrnn = automaton_of(source), network_of(source, construction)
     letters = encode_word(word, automaton.letter_index)
     if len(letters) > MAX_WORD:
@@ -173,6 +173,8 @@ def _shown(states: np.ndarray) -> list[list[float | str]]:
 
 def verdict(source: str, construction: str, arithmetic: str) -> Answer:
     """Whether the network is right on all words; if not, a shortest word if it can be run."""
+    from lrnn_theory.verification import Budget, Refuted, verify
+
     automaton, lrnn = automaton_of(source), network_of(source, construction)
     budget = Budget(configurations=CONFIGURATIONS, seconds=VERDICT_SECONDS)
     found = verify(lrnn, automaton, arithmetic, budget=budget)
@@ -205,12 +207,28 @@ def _cell(cell: Any) -> Answer:
     return {"answer": cell.answer, "why": cell.construction or cell.reason or ""}
 
 
+def load() -> Answer:
+    """A first run and a first verdict: they load torch, which all answers but `machine` need."""
+    run("(aaa)*", "", "bfloat16", "a")
+    return verdict("(aaa)*", "", "bfloat16")
+
+
+def compile_orbits() -> Answer:
+    """A verdict that follows an orbit: numba compiles the code once after an installation."""
+    return verdict("@mod(7)", "rotation", "bfloat16")
+
+
 QUESTIONS: dict[str, tuple[Callable[..., Answer], tuple[str, ...]]] = {
     "machine": (machine, ("source", "construction")),
     "run": (run, ("source", "construction", "arithmetic", "word")),
     "verdict": (verdict, ("source", "construction", "arithmetic")),
     "details": (details, ("source", "construction")),
+    "load": (load, ()),
+    "compile": (compile_orbits, ()),
 }
-"""Every question: its function, and the names of its arguments, all of them text."""
+"""Every question: its function, and the names of its arguments, all of them text.
+
+The page asks all but the last two, which the server does.
+"""
 
 __all__ = ["FORMATS", "QUESTIONS", "limit_tables"]

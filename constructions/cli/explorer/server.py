@@ -83,11 +83,11 @@ def make_app(seconds: float = SECONDS) -> Starlette:
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        starting = asyncio.create_task(worker.start())
+        preparing = asyncio.create_task(worker.prepare())
         yield
-        starting.cancel()
+        preparing.cancel()
         with contextlib.suppress(asyncio.CancelledError, StoppedError):
-            await starting
+            await preparing
         await worker.stop()
 
     async def ask(question: str, request: Request) -> Response:

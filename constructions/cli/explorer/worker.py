@@ -42,10 +42,6 @@ def main() -> None:
     from constructions.cli.explorer import questions
 
     questions.limit_tables()
-    # The first answers should not wait for what libraries load when they are first used.
-    questions.machine("(aaa)*", "")
-    questions.verdict("(aaa)*", "", "bfloat16")
-    questions.run("(aaa)*", "", "bfloat16", "a")
     _put(out, {"ok": "ready"})
     for line in sys.stdin:
         _put(out, answer(json.loads(line)))

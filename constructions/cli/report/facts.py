@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,18 +18,12 @@ from constructions.cli.explanation import candidate_facts
 from constructions.cli.report.weights import weight_facts
 from lrnn_theory.automaton import Automaton
 from lrnn_theory.construction import core_of
+from lrnn_theory.exactness import exact_bits
 from lrnn_theory.lrnn import LRNN
 from lrnn_theory.profile import Profile, analyze
-from lrnn_theory.verification import (
-    Budget,
-    Horizon,
-    Proved,
-    Refuted,
-    Undecided,
-    Verdict,
-    horizon,
-    verify,
-)
+
+if TYPE_CHECKING:
+    from lrnn_theory.verification import Horizon, Refuted, Verdict
 
 FORMATS = ("exact", "float32", "bfloat16", "float16", "float8_e4m3", "float8_e5m2")
 """Arithmetics of the verdicts of a report, by default."""
@@ -168,6 +162,8 @@ def _try(
     deadline: float,
     progress: Callable[[str], None],
 ) -> Trial:
+    from lrnn_theory.verification import Budget, Horizon, Proved, Undecided, horizon, verify
+
     verdicts: list[Verdict] = []
     spent: list[float] = []
     horizons: list[Horizon] = []
@@ -224,8 +220,6 @@ def _automaton_facts(automaton: Automaton, profile: Profile) -> Report:
 
 
 def _construction_facts(lrnn: LRNN, automaton: Automaton) -> Report:
-    from lrnn_theory.exactness import exact_bits
-
     known = CONSTRUCTIONS[lrnn.construction]
     claims = known.claims(core_of(automaton)[1])
     return {
@@ -265,6 +259,8 @@ def _commands(
     source: str, lrnn: LRNN, construction: str | None, names: Sequence[str], trial: Trial
 ) -> list[str]:
     """What to type to see it all again; `--` protects a source that begins with a dash."""
+    from lrnn_theory.verification import Undecided
+
     quoted = ("-- " if source.startswith("-") else "") + shlex.quote(source)
     chosen = f"--construction {lrnn.construction} " if construction else ""
     exact = " ".join(f"-a {shlex.quote(a)}" for a in names)
@@ -289,5 +285,7 @@ def _commands(
 
 def counterexample(trial: Trial) -> Refuted | None:
     """The shortest word that refutes the network in some arithmetic."""
+    from lrnn_theory.verification import Refuted
+
     wrong = [v for v in trial.verdicts if isinstance(v, Refuted)]
     return min(wrong, key=lambda v: len(v.word), default=None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from importlib import resources
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from constructions.cli import display
 from constructions.cli.report.facts import Study, Trial, counterexample
@@ -20,7 +20,9 @@ from lrnn_theory.plots import (
     plot_spectrum,
     plot_trajectory,
 )
-from lrnn_theory.verification import Refuted, Undecided, Verdict
+
+if TYPE_CHECKING:
+    from lrnn_theory.verification import Verdict
 
 MAX_PICTURE = 400_000
 """Largest picture, in bytes, that a page holds."""
@@ -38,6 +40,8 @@ def page(study: Study) -> str:
     and its Content-Security-Policy allows no script and no address.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    from lrnn_theory.verification import Refuted, Undecided
 
     environment = Environment(
         loader=PackageLoader("constructions.cli.report", "."),
@@ -71,6 +75,8 @@ def said(automaton: Automaton, symbol: str) -> str:
 
 def verdict_cells(automaton: Automaton, verdict: Verdict) -> dict[str, Any]:
     """A verdict as a row of the table: a word, how or why, and what was examined."""
+    from lrnn_theory.verification import Refuted, Undecided
+
     facts = display.verdict_facts(verdict)
     sizes = ", ".join(
         f"{name}: {value:,}" for name, value in verdict.statistics.items() if isinstance(value, int)
@@ -129,6 +135,8 @@ def _least(svg: str) -> str:
 
 
 def _draw_contrast(trial: Trial, draw: Callable[[str, Callable[[], Picture]], None]) -> None:
+    from lrnn_theory.verification import Refuted
+
     finite = [
         (v.arithmetic, h)
         for v, h in zip(trial.verdicts, trial.horizons, strict=False)
