@@ -182,7 +182,7 @@ INSTANCES: dict[str, Instances] = {
         outside={"modulo 3": partial(languages.mod, 3), **_RESETS},
         least=True,
         shapes={"parity": (1, 1)},
-        page="README.md",
+        page="docs/theorems.md#layers-by-definition",
         tests=TESTS[:1],
     ),
     "cyclic": Instances(
@@ -192,7 +192,7 @@ INSTANCES: dict[str, Instances] = {
         outside={"S3": partial(symmetric_group, 3), **_RESETS},
         least=True,
         shapes={"modulo 60": (12, 9), "Z30": (10, 7)},
-        page="docs/gh-algebra.md",
+        page="docs/proofs/group-automata.md#the-theorem",
     ),
     "permutation": Instances(
         draw=machines.group_automaton,
@@ -205,7 +205,7 @@ INSTANCES: dict[str, Instances] = {
         outside=_RESETS,
         least=True,
         shapes={"A5": (5, 4), "S5": (5, 4)},
-        page="docs/gh-algebra.md",
+        page="docs/proofs/group-automata.md#the-theorem",
     ),
     "signed_permutation": Instances(
         draw=machines.group_automaton,
@@ -257,7 +257,7 @@ INSTANCES: dict[str, Instances] = {
         hard={"modulo 12": partial(languages.mod, 12), "Z5": partial(cyclic_group, 5)},
         outside={"S3": partial(symmetric_group, 3)},
         shapes={"modulo 12": (2, 2)},
-        page="README.md",
+        page="docs/theorems.md#layers-by-definition",
     ),
     "reflections": Instances(
         draw=machines.polygon_automaton,
@@ -268,7 +268,7 @@ INSTANCES: dict[str, Instances] = {
         },
         outside={"A4": partial(alternating_group, 4), "Q8": quaternion_group},
         shapes={f"D{m}": (2, 1) for m in (3, 5, 7, 12)},
-        page="README.md",
+        page=f"{GROUPS}#cyclic-and-dihedral-groups-two-layers-of-single-reflections",
     ),
     "orthogonal": Instances(
         draw=machines.group_automaton,
@@ -313,7 +313,7 @@ INSTANCES: dict[str, Instances] = {
         draw=machines.mixture(machines.any_automaton, machines.group_automaton),
         hard={"all maps of 4 states": named("t4"), "Tomita 7": named("tomita_7")},
         outside={"a Mealy machine": named("tls")},
-        page="README.md",
+        page="docs/theorems.md#layers-by-definition",
     ),
 }
 """What every construction is tried on; others on random automata of all kinds."""

@@ -206,7 +206,7 @@ THEOREMS = (
             "-1": lambda: _scalar(-1, 0, 1, "{-1,0,1}"),
             "-1/8 beside 1, at a midpoint": lambda: _boundary(-1),
         },
-        page=f"{PAGE}#4-a-power",
+        page="docs/proofs/parity.md",
         tests=("tests/test_ideal_cast.py",),
     ),
     Theorem(

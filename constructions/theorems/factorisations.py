@@ -132,9 +132,10 @@ def random_contraction(rng: Generator) -> np.ndarray:
 def _scaled_turn(instance: tuple[Matrix, Fraction]) -> Worst:
     """C U = C_1 B needs B = C_1^-1 c U to fix a vector with its transpose: v = k_1.
 
-    The proof of docs/gh-algebra.md, backwards: v is a fixed vector of B and of B^T, so that B B^T
-    v = v; and the only such v is along k_1, which makes all keys orthogonal and U symmetric.  So
-    for every k_1 and lambda_1 tried, B and B^T must not both fix k_1 unless U is symmetric.
+    The proof of docs/proofs/householder-products.md, backwards: v is a fixed vector of B and of
+    B^T, so that B B^T v = v; and the only such v is along k_1, which makes all keys orthogonal and
+    U symmetric.  So for every k_1 and lambda_1 tried, B and B^T must not both fix k_1 unless U is
+    symmetric.
     """
     u, c = instance
     n, rng = len(u), np.random.default_rng(len(u))
@@ -168,6 +169,7 @@ def _random_scaled(rng: Generator) -> tuple[Matrix, Fraction]:
     return u, Fraction(int(rng.integers(1, 8)), 8)
 
 
+LENGTH = "docs/proofs/reflection-length.md"
 TURN = plain.exact([[3, -4], [4, 3]]) / 5
 
 
@@ -186,14 +188,14 @@ THEOREMS = (
             "a 7-cycle": lambda: gh.permutation([1, 2, 3, 4, 5, 6, 0]),
             "one key twice": lambda: factors([[1, 2], [1, 2]], [-1, -1]),
         },
-        page=f"{PAGE}#the-lower-bound",
+        page=f"{LENGTH}#the-lower-bound",
         tests=TESTS,
     ),
     Theorem(
         key="orthogonal_factors",
         name="Orthogonal matrices: rank(I - Q) reflections, and no fewer",
         statement="An orthogonal Q is a product of rank(I - Q) reflections, the fewest factors.",
-        citation="Scherk, Duke Math. J. 17 (1950)",
+        citation="Scherk, Proc. Amer. Math. Soc. 1 (1950)",
         status="proved",
         precision=EXACT,
         hypotheses=(Hypothesis("Q is orthogonal", _orthogonal),),
@@ -205,7 +207,7 @@ THEOREMS = (
             "a rotation by 3 + 4i": lambda: TURN,
         },
         outside={"half a rotation": lambda: TURN / 2},
-        page=PAGE,
+        page=f"{LENGTH}#orthogonal-matrices",
         constructions=("orthogonal", "signed_permutation"),
         tests=TESTS,
     ),
@@ -224,7 +226,7 @@ THEOREMS = (
         examine=_permutation,
         hard={"a cycle of 12": lambda: [*range(1, 12), 0], "no point moves": lambda: [0, 1, 2]},
         outside={"a reset": lambda: [0, 0]},
-        page=PAGE,
+        page=f"{LENGTH}#permutations-points-minus-cycles",
         constructions=("permutation", "cyclic"),
         tests=TESTS,
     ),
@@ -241,7 +243,7 @@ THEOREMS = (
         draw=lambda rng: int(rng.integers(1, 7)),
         examine=_resets,
         hard={"n = 12": lambda: 12},
-        page=f"{PAGE}#projections-sign-flips-and-resets",
+        page=f"{LENGTH}#projections-sign-flips-and-resets",
         constructions=("regular_language", "input_shift", "star_free", "star_free_shift"),
         tests=TESTS,
     ),
@@ -265,7 +267,7 @@ THEOREMS = (
             "a rotation by 1e-9": lambda: np.array([[1.0, -1e-9], [1e-9, 1.0]]),
         },
         outside={"twice the identity": lambda: 2 * np.eye(2)},
-        page=PAGE,
+        page=f"{PAGE}#every-contraction",
         tests=TESTS,
     ),
     Theorem(
@@ -275,7 +277,7 @@ THEOREMS = (
             "For n >= 2, 0 < c < 1 and an orthogonal U, c U is a product of n factors with "
             "eigenvalues in [-1, 1] only if U is symmetric: 2n - 1 = 3 is sharp for n = 2."
         ),
-        citation="ours; docs/gh-algebra.md, Proposition 8",
+        citation="ours",
         status="proved",
         precision=EXACT,
         hypotheses=(
@@ -288,7 +290,7 @@ THEOREMS = (
             "half a reflection": lambda: (plain.exact([[0, 1], [1, 0]]), HALF),
         },
         outside={"a rotation": lambda: (TURN, Fraction(1))},
-        page=PAGE,
+        page=f"{PAGE}#every-contraction",
         tests=TESTS,
     ),
 )  # fmt: skip

@@ -13,7 +13,7 @@ from lrnn_theory import householder as gh
 from lrnn_theory.householder import GHProduct
 from lrnn_theory.theorem import Hypothesis, Theorem, Worst, require
 
-PAGE = "docs/gh-algebra.md"
+PAGE = "docs/proofs/householder-products.md"
 TESTS = ("tests/test_householder.py", "tests/test_factorisations.py")
 GRAZZI = "Grazzi, Siems et al., arXiv 2411.12537, Proposition 1"
 EXACT = "exact rational arithmetic"
@@ -221,7 +221,7 @@ THEOREMS = (
             "the same with eigenvalues 1/4": lambda: _three("not real"),
         },
         outside={"two projections": lambda: factors([[1, 0], [1, 1]], [0, 0])},
-        page=f"{PAGE}#norm-and-spectrum",
+        page="docs/proofs/unary.md#what-follows",
         tests=TESTS,
     ),
 )  # fmt: skip
