@@ -7,7 +7,7 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from networks import NATIVE, chains, networks, random_words, same_bits, signed, weighing
 
@@ -16,11 +16,11 @@ pytest.importorskip("triton", reason="Triton is made for Linux only")
 from constructions import compile_dfa
 from lrnn_theory import LRNN, Dense, Layer, Level, languages, scan
 from lrnn_theory.arithmetic import Arithmetic
-from lrnn_theory.cuda import copies, stretches
+from lrnn_theory.cuda import copies, packed, stretches
 from lrnn_theory.cuda.scan import GpuScan
 from lrnn_theory.dispatch import summaries
 from lrnn_theory.scanning import UnsupportedError
-from lrnn_theory.strategies import arithmetics
+from lrnn_theory.strategies import arithmetics, automata
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 OVERFLOWS = pytest.mark.filterwarnings("ignore:.*encountered in:RuntimeWarning")
@@ -172,6 +172,21 @@ def test_kernels_for_named_machines(name, construction):
     assert_same_in_triton(lrnn, tokens[:2], "fixed70.30", initial=state)
     found = scan(lrnn, tokens, "float32@tree", device=DEVICE, backend="triton").cpu().numpy()
     assert (found == automaton.transduce(tokens)).all()
+
+
+@OVERFLOWS
+@SMALL
+@given(automata(max_states=4), st.booleans(), st.integers(0, 99))
+def test_levels_of_a_cascade_may_read_a_letter_each(automaton, staggered, seed):
+    lrnn = compile_dfa(automaton)
+    assume(len(lrnn.heads) == 1 < len(lrnn.levels) and not lrnn.tail)
+    with patch.object(packed, "_FEW_LANES", 1 << 16 if staggered else 0):
+        tokens, lengths = random_words(lrnn, seed, batch=3, time=8 + seed % 2, dtype=np.uint8)
+        state = assert_same_in_triton(lrnn, tokens, "bfloat16", lengths)
+        assert_same_in_triton(lrnn, tokens, "bfloat16", initial=state)
+        found = scan(lrnn, tokens, device=DEVICE, backend="triton").cpu().numpy()
+    symbols = np.array(automaton.output_symbols)[automaton.transduce(tokens)]
+    assert (np.array(lrnn.output_symbols)[found] == symbols).all()
 
 
 _EVERY = [1, 6, 128, 129, 256]
