@@ -1,25 +1,26 @@
 """Triton kernels against the plain scan, bit for bit; interpreted where there is no GPU."""
 
+from dataclasses import replace
 from fractions import Fraction
 from unittest.mock import patch
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from networks import NATIVE, chains, random_words, same_bits, signed, weighing
+from networks import NATIVE, chains, networks, random_words, same_bits, signed, weighing
 
 pytest.importorskip("triton", reason="Triton is made for Linux only")
 
 from constructions import compile_dfa
 from lrnn_theory import LRNN, Dense, Layer, Level, languages, scan
 from lrnn_theory.arithmetic import Arithmetic
-from lrnn_theory.cuda import copies, stretches
+from lrnn_theory.cuda import copies, packed, stretches
 from lrnn_theory.cuda.scan import GpuScan
 from lrnn_theory.dispatch import summaries
 from lrnn_theory.scanning import UnsupportedError
-from lrnn_theory.strategies import arithmetics
+from lrnn_theory.strategies import arithmetics, automata
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 OVERFLOWS = pytest.mark.filterwarnings("ignore:.*encountered in:RuntimeWarning")
@@ -91,6 +92,42 @@ def test_kernels_for_packed_layers(lrnn, arithmetic, seed):
 
 @OVERFLOWS
 @SMALL
+@given(
+    networks().filter(lambda x: all(x.heads) and all(v.reads != "shifted" for v in x.levels)),
+    st.sampled_from(NATIVE), st.integers(0, 2**32),
+)  # fmt: skip
+def test_kernels_for_heads_that_round(lrnn, arithmetic, seed):
+    tokens, lengths = random_words(lrnn, seed, batch=3, time=7)
+    state = assert_same_in_triton(lrnn, tokens, arithmetic, lengths)
+    assert_same_in_triton(lrnn, tokens, arithmetic, initial=state)
+
+
+@OVERFLOWS
+@pytest.mark.parametrize(
+    ("modulus", "construction", "in_stretches"),
+    [(60, None, True), (6, None, True), (35, "rotation", False)],
+)
+def test_kernels_for_counters_of_several_heads(modulus, construction, in_stretches):
+    automaton = languages.mod(modulus, "ab")
+    lrnn = compile_dfa(automaton)
+    if construction:
+        x, y = (compile_dfa(languages.mod(p, "ab"), construction) for p in (5, 7))
+        both = x.output[:, None] * y.output
+        lrnn = replace(x, heads=x.heads + y.heads, combine=(both,), output=np.arange(2))
+    assert len(lrnn.heads) > 1
+    fast = GpuScan(lrnn, Arithmetic.parse("float32"), torch.device(DEVICE))
+    assert all(head.copies for head in fast.heads) == in_stretches
+    tokens, lengths = random_words(lrnn, 0, batch=3, time=75, dtype=np.uint8)
+    state = assert_same_in_triton(lrnn, tokens, "float32", lengths)
+    with patch.object(copies, "_LANES", 64), patch.object(copies, "_SHORTEST", 8):
+        assert_same_in_triton(lrnn, tokens, "float32", initial=state)
+        assert_same_in_triton(lrnn, tokens, "float32")
+    found = scan(lrnn, tokens, device=DEVICE, backend="triton").cpu().numpy()
+    assert (found == automaton.transduce(tokens)).all()
+
+
+@OVERFLOWS
+@SMALL
 @given(signed(), st.integers(1, 40), st.integers(0, 99))
 def test_summaries_of_stretches(lrnn, time, seed):
     tokens, _ = random_words(lrnn, seed, batch=2, time=time, dtype=np.uint8)
@@ -112,7 +149,7 @@ def test_summaries_of_stretches(lrnn, time, seed):
 def _with_and_without_copies(lrnn):
     """Summaries by bytes, if there are such, and by names."""
     yield GpuScan(lrnn, Arithmetic.parse("float32"), torch.device(DEVICE))
-    with patch("lrnn_theory.cuda.scan._copies", return_value=None):
+    with patch("lrnn_theory.cuda.heads._copies", return_value=None):
         yield GpuScan(lrnn, Arithmetic.parse("float32"), torch.device(DEVICE))
 
 
@@ -135,6 +172,21 @@ def test_kernels_for_named_machines(name, construction):
     assert_same_in_triton(lrnn, tokens[:2], "fixed70.30", initial=state)
     found = scan(lrnn, tokens, "float32@tree", device=DEVICE, backend="triton").cpu().numpy()
     assert (found == automaton.transduce(tokens)).all()
+
+
+@OVERFLOWS
+@SMALL
+@given(automata(max_states=4), st.booleans(), st.integers(0, 99))
+def test_levels_of_a_cascade_may_read_a_letter_each(automaton, staggered, seed):
+    lrnn = compile_dfa(automaton)
+    assume(len(lrnn.heads) == 1 < len(lrnn.levels) and not lrnn.tail)
+    with patch.object(packed, "_FEW_LANES", 1 << 16 if staggered else 0):
+        tokens, lengths = random_words(lrnn, seed, batch=3, time=8 + seed % 2, dtype=np.uint8)
+        state = assert_same_in_triton(lrnn, tokens, "bfloat16", lengths)
+        assert_same_in_triton(lrnn, tokens, "bfloat16", initial=state)
+        found = scan(lrnn, tokens, device=DEVICE, backend="triton").cpu().numpy()
+    symbols = np.array(automaton.output_symbols)[automaton.transduce(tokens)]
+    assert (np.array(lrnn.output_symbols)[found] == symbols).all()
 
 
 _EVERY = [1, 6, 128, 129, 256]
@@ -196,7 +248,7 @@ def test_a_cleared_entry_is_zero():
     level = Level(layer, np.arange(2), np.tile([0, 1, 0], (2, 1)), "current")
     lrnn = LRNN(("a", "b"), np.arange(2), ((level,),), np.arange(2), 0)
     with patch.object(copies, "_LANES", 4), patch.object(copies, "_SHORTEST", 8):
-        assert GpuScan(lrnn, Arithmetic.parse("float32"), torch.device(DEVICE)).copies
+        assert GpuScan(lrnn, Arithmetic.parse("float32"), torch.device(DEVICE)).heads[0].copies
         assert_same_in_triton(lrnn, random_words(lrnn, 0, batch=6, time=18)[0], "float32")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -43,7 +42,7 @@ class Heads:
     def __init__(self, lrnn: LRNN, arithmetic: Arithmetic) -> None:
         self._lrnn = lrnn
         self._heads = [
-            chain_of(_alone(lrnn, i), arithmetic) if head else None
+            chain_of(lrnn.head(i), arithmetic) if head else None
             for i, head in enumerate(lrnn.heads)
         ]
         self._tail = None if lrnn.tail is None else CompiledTail(lrnn.tail, arithmetic)
@@ -114,19 +113,3 @@ class Heads:
             count = 0 if chain is None else chain.arrays
             yield chain, state[at : at + count]
             at += count
-
-
-def _alone(lrnn: LRNN, i: int) -> LRNN:
-    """A head by itself, which answers with the context that it ends in."""
-    head = lrnn.heads[i]
-    contexts = int(head[-1].next.max()) + 1
-    return replace(
-        lrnn,
-        heads=(head,),
-        combine=(),
-        output=np.arange(contexts),
-        empty_output=-1,
-        kind="mealy",
-        output_symbols=tuple(map(str, range(contexts))),
-        tail=None,
-    )

@@ -59,7 +59,7 @@ class FloatScan:
     """A chain of layers in an arithmetic, on a device.
 
     Args:
-        lrnn: the network.
+        lrnn: a network of one head, without a tail.
         arithmetic: where it runs.
         device: a CUDA device, or the CPU under Triton's interpreter.
 
@@ -69,8 +69,6 @@ class FloatScan:
 
     def __init__(self, lrnn: LRNN, arithmetic: Arithmetic, device: torch.device) -> None:
         levels = lrnn.levels
-        if len(lrnn.heads) > 1 or lrnn.tail or not levels:
-            raise UnsupportedError("no layer, parallel heads, or a tail")
         if any(v.reads == "shifted" for v in levels):
             raise UnsupportedError("a layer that reads 'shifted'")
         if not (

@@ -12,6 +12,9 @@ from lrnn_theory.cuda.outputs_kernels import TILE, pack_outputs, spread_outputs
 from lrnn_theory.scanning import Outputs
 
 _BLOCK = 128
+_WARP = 32
+_FEW_LANES = 1 << 14
+"""Lanes that are spread over as many processors as there are, a warp each."""
 
 
 def launch(kernel: Any, lanes: int, *arguments: Any, block: int = _BLOCK, **options: Any) -> None:
@@ -57,6 +60,7 @@ def read_words(
 ) -> None:
     """Launch a kernel that reads words, a lane each stretch."""
     ends, every = words.lengths, words.every
+    few = {"block": _WARP, "num_warps": 1} if len(words.output) <= _FEW_LANES else {}
     filled = words.stretches * words.length == words.time and words.length % 4 == 0
     launch(
         kernel, len(words.output),
@@ -65,7 +69,7 @@ def read_words(
         *tables, len(words.output), words.time, words.letters.shape[1],
         words.stretches, words.length,
         EVERY=every is not None, HAS_LENGTHS=ends is not None,
-        RAGGED=ends is not None or not filled, **options,
+        RAGGED=ends is not None or not filled, **few, **options,
     )  # fmt: skip
 
 

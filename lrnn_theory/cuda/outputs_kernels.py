@@ -36,6 +36,32 @@ def spread_outputs(told, out, lanes, time, count, length):
 
 
 @triton.jit
+def join_contexts(
+    first, second, table, lengths, out, count, words, tall, wide,
+    HAS_LENGTHS: tl.constexpr, PAST: tl.constexpr, BLOCK: tl.constexpr,
+):  # fmt: skip
+    """What two contexts lead to, place after place.
+
+    first, second: contexts, of one shape, `count` places in rows of `words`; table: (tall, wide);
+    out: the results; if HAS_LENGTHS, a place past the end of its word is -1 if PAST, else it stays.
+    """
+    place = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
+    inside = place < count
+    # What is past the end of a word may be no context.
+    row = tl.minimum(tl.load(first + place, mask=inside, other=0).to(tl.int32), tall - 1)
+    column = tl.minimum(tl.load(second + place, mask=inside, other=0).to(tl.int32), wide - 1)
+    joint = tl.load(table + tl.maximum(row, 0) * wide + tl.maximum(column, 0))
+    if HAS_LENGTHS:
+        time = place // words
+        reads = time < tl.load(lengths + (place - time * words), mask=inside, other=0)
+        if PAST:
+            joint = tl.where(reads, joint, -1)
+        else:
+            inside = inside & reads
+    tl.store(out + place, joint.to(out.dtype.element_ty), mask=inside)
+
+
+@triton.jit
 def pack_outputs(
     told, lengths, out, lanes, time, count, length, HAS_LENGTHS: tl.constexpr
 ):  # fmt: skip

@@ -14,6 +14,8 @@ from lrnn_theory.packing import ChainTables, Packed, PackedLevel, chain_tables
 
 _SHALLOW = 4
 """Levels of which the loop over four letters is unrolled: more take too long to compile."""
+_FEW_LANES = 1 << 16
+"""Lanes that do not hide how long a level waits for the one before it."""
 _BY_CONTEXT = 1 << 10
 """Entries of a table of columns by context at most."""
 
@@ -64,9 +66,15 @@ class PackedScan:
 
     def run(self, words: Words) -> None:
         """Read words; their states are packed, (levels, batch), of dtype `word`."""
-        unrolled = len(self.levels) <= _SHALLOW
-        tables = *self._tables, self._known
-        read_words(read_packed, words, tables, LEVELS=self.levels, UNROLLED=unrolled)
+        depth = len(self.levels)
+        read_words(
+            read_packed,
+            words,
+            (*self._tables, self._known),
+            LEVELS=self.levels,
+            UNROLLED=depth <= _SHALLOW,
+            STAGGERED=depth > 1 and len(words.output) <= _FEW_LANES,
+        )
 
 
 class _Tables:
@@ -109,4 +117,4 @@ class _Tables:
         self.column[context : context + count] = start + level.action
         self.columns.append(columns.T.ravel())
         adds = columns.shape[1] > level.n
-        return multiplier, shift, *hashed, by_context, start - context, len(columns), adds
+        return multiplier, shift, *hashed, by_context, start - context, len(columns), adds, context

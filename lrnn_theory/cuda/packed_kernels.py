@@ -121,28 +121,55 @@ def context_below(h, c, follow, LEVELS: tl.constexpr, i: tl.constexpr):
 
 
 @triton.jit
+def _first_context(lane, LEVELS: tl.constexpr, i: tl.constexpr):
+    CONTEXT: tl.constexpr = LEVELS[i][13]
+    return lane * 0 + CONTEXT
+
+
+@triton.jit
 def _letter(
-    h, c, letter, reads, every,
+    h, contexts, c, letter, t, end, every,
     column_of, columns, follow, inside,
-    LEVELS: tl.constexpr, RAGGED: tl.constexpr, EVERY: tl.constexpr,
+    LEVELS: tl.constexpr, RAGGED: tl.constexpr, EVERY: tl.constexpr, STAGGERED: tl.constexpr,
 ):  # fmt: skip
-    """Take all levels through a letter: their states, and the context of the last (or output)."""
+    """Take all levels through a letter each.
+
+    It is the same letter, t, for all, or if STAGGERED letter t - i for level i, whose context its
+    neighbour found one letter before.  Returns the states, the contexts of the levels for the next
+    letter, and the context of the last level (or output).
+    """
+    DEPTH: tl.constexpr = len(LEVELS)
     below = letter
     after = ()
-    for i in tl.static_range(len(LEVELS)):
+    found = (letter,)
+    when = t + letter * 0
+    for i in tl.static_range(DEPTH):
+        if STAGGERED and i > 0:
+            below = contexts[i]
+            when -= 1
         new = _step(h[i], below, column_of, columns, LEVELS, i)
-        if i < len(LEVELS) - 1 or EVERY:
+        if i < DEPTH - 1 or EVERY:
             below = context_below(new, below, follow, LEVELS, i)
-        if RAGGED:
-            new = tl.where(reads, new, h[i])
+        if STAGGERED:
+            new = tl.where((when >= 0) & (when < end), new, h[i])
+        elif RAGGED:
+            new = tl.where(when < end, new, h[i])
         after = after + (new,)
+        if i < DEPTH - 1:
+            found = found + (below,)
     told = below
-    if RAGGED:
-        told = tl.where(reads, below, -1)
-        below = tl.where(reads, below, c)
+    if STAGGERED:
+        inside = inside & (when >= 0)
+        c = tl.where((when >= 0) & (when < end), below, c)
+        told = tl.where(when < end, below, -1)
+    elif RAGGED:
+        c = tl.where(when < end, below, c)
+        told = tl.where(when < end, below, -1)
+    else:
+        c = below
     if EVERY:
         tl.store(every, told.to(every.dtype.element_ty), mask=inside)
-    return after, below
+    return after, found, c
 
 
 @triton.jit
@@ -151,7 +178,7 @@ def read_packed(
     column_of, columns, follow, known,
     lanes, time, stride, count, length,
     LEVELS: tl.constexpr, HAS_LENGTHS: tl.constexpr, RAGGED: tl.constexpr, EVERY: tl.constexpr,
-    UNROLLED: tl.constexpr, BLOCK: tl.constexpr,
+    UNROLLED: tl.constexpr, STAGGERED: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
     """Read words.
 
@@ -160,15 +187,19 @@ def read_packed(
     (rows,), letters of every row; state: (levels, lanes), taken on; output: (lanes,), taken on;
     every: (length rounded up to four, lanes), where outputs go if EVERY; known: letters.  A level
     is (n, width, ones, least, support, multiplier, shift, first, size, whether columns are stored
-    by context, and where then, how far apart they are, whether there is one more, which is added).
+    by context, and where then, how far apart they are, whether there is one more, which is added,
+    its first context).
     """
+    DEPTH: tl.constexpr = len(LEVELS)
     lane = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     inside = lane < lanes
     lane = tl.minimum(lane, lanes - 1)  # what is read of a state must be one
     row, begin = begins(lane, count, length)
     h = ()
-    for i in tl.static_range(len(LEVELS)):
+    contexts = ()
+    for i in tl.static_range(DEPTH):
         h = h + (tl.load(state + i * lanes + lane),)
+        contexts = contexts + (_first_context(lane, LEVELS, i),)
     c = tl.load(output + lane).to(tl.int32)
     strange = c ^ c
     end = time - begin
@@ -177,6 +208,8 @@ def read_packed(
     source = letters + row.to(tl.int64) * (stride // 4) + begin // 4
     last = (stride - begin) // 4 - 1
     sink = every + lane
+    if STAGGERED:
+        sink -= (DEPTH - 1) * lanes
     for t in range(0, length, 16):
         sixteen = fetched(source, t, last)
         for w in range(tl.minimum(4, (length - t + 3) // 4)):
@@ -185,29 +218,38 @@ def read_packed(
             if UNROLLED:
                 for place in tl.static_range(4):
                     letter, strange = letter_of(four, place, known, strange)
-                    h, c = _letter(
-                        h, c, letter, first + place < end, sink,
+                    h, contexts, c = _letter(
+                        h, contexts, c, letter, first + place, end, sink,
                         column_of, columns, follow, inside,
-                        LEVELS, RAGGED, EVERY,
+                        LEVELS, RAGGED, EVERY, STAGGERED,
                     )  # fmt: skip
                     if EVERY:
                         sink += lanes
             else:
                 for place in range(4):
                     letter, strange = letter_of(four, place, known, strange)
-                    h, c = _letter(
-                        h, c, letter, first + place < end, sink,
+                    h, contexts, c = _letter(
+                        h, contexts, c, letter, first + place, end, sink,
                         column_of, columns, follow, inside,
-                        LEVELS, RAGGED, EVERY,
+                        LEVELS, RAGGED, EVERY, STAGGERED,
                     )  # fmt: skip
                     if EVERY:
                         sink += lanes
-    for i in tl.static_range(len(LEVELS)):
+    if STAGGERED:
+        for late in range(DEPTH - 1):
+            h, contexts, c = _letter(
+                h, contexts, c, lane * 0, (length + 3) // 4 * 4 + late, end, sink,
+                column_of, columns, follow, inside,
+                LEVELS, RAGGED, EVERY, STAGGERED,
+            )  # fmt: skip
+            if EVERY:
+                sink += lanes
+    for i in tl.static_range(DEPTH):
         tl.store(state + i * lanes + lane, h[i], mask=inside)
     if not EVERY:
         # A word of no letter has no context: any will do, since its output is not taken.
         context = tl.where(end > 0, c, 0)
-        told = context_below(h[len(LEVELS) - 1], context, follow, LEVELS, len(LEVELS) - 1)
+        told = context_below(h[DEPTH - 1], context, follow, LEVELS, DEPTH - 1)
         c = tl.where(end > 0, told, tl.load(output + lane).to(tl.int32))
     tl.store(output + lane, c, mask=inside)
     if not HAS_LENGTHS:

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import NamedTuple
 
+import numpy as np
 import torch
 
 from lrnn_theory.arithmetic import Arithmetic
-from lrnn_theory.cuda.copies import CopiesScan
-from lrnn_theory.cuda.floats import FloatScan
+from lrnn_theory.cuda.heads import Head, Joins
 from lrnn_theory.cuda.launch import Words, aligned, tell
-from lrnn_theory.cuda.packed import PackedScan
-from lrnn_theory.cuda.stretches import Stretches
 from lrnn_theory.lrnn import LRNN
-from lrnn_theory.packing import pack
 from lrnn_theory.scanning import Machine, Outputs, ScanState, UnsupportedError, read
-from lrnn_theory.scanning.rational import fractions
 
 _MOST_LETTERS = 256
 """Letters are bytes."""
@@ -24,6 +20,18 @@ _FEW_WORDS = 1 << 15
 """So many words do not fill a device."""
 _TOO_LONG = 1 << 31
 """Kernels count letters in 32 bits."""
+
+
+class HeadWords(NamedTuple):
+    """Words as the kernels of all heads take them.
+
+    Attributes:
+        heads: for every head; an output is the context that it ends in, if there are several.
+        output: (batch,), int64, those of the network.
+    """
+
+    heads: list[Words]
+    output: torch.Tensor
 
 
 class GpuScan:
@@ -41,20 +49,17 @@ class GpuScan:
     def __init__(self, lrnn: LRNN, arithmetic: Arithmetic, device: torch.device) -> None:
         if len(lrnn.letters) > _MOST_LETTERS:
             raise UnsupportedError(f"more than {_MOST_LETTERS} letters")
-        self.copies: CopiesScan | None = None
-        self.stretches: Stretches | str
-        try:
-            packed = pack(lrnn, arithmetic)
-            self.chain: Any = _PackedStates(PackedScan(packed, device))
-        except UnsupportedError as reason:
-            self.stretches = str(reason)
-            self.chain = _FloatStates(FloatScan(lrnn, arithmetic, device), lrnn)
-        else:
-            self.copies = _copies(packed, device)
-            try:
-                self.stretches = Stretches(packed, device, self.copies)
-            except UnsupportedError as reason:
-                self.stretches = str(reason)
+        if lrnn.tail or not all(lrnn.heads):
+            raise UnsupportedError("a head of no layer, or a tail")
+        several = len(lrnn.heads) > 1
+        alone = [lrnn.head(i) for i in range(len(lrnn.heads))] if several else [lrnn]
+        self.heads = [Head(x, arithmetic, device) for x in alone]
+        self.stretches = "parallel heads" if several else self.heads[0].stretches
+        self._joins = Joins(lrnn, device) if several else None
+        ends, counts = np.cumsum([len(x) for x in lrnn.heads]), [len(x) for x in lrnn.heads]
+        self._levels = [slice(e - k, e) for e, k in zip(ends.tolist(), counts, strict=True)]
+        contexts = max(len(x.output_symbols) for x in (lrnn, *alone))
+        self._small = contexts <= _MOST_LETTERS
         self.machine = Machine(lrnn, replace(arithmetic, order="sequential", chunk=0), device)
         self.device = device
         self._wrong = torch.zeros(1, dtype=torch.int32, device=device)
@@ -77,14 +82,16 @@ class GpuScan:
             void, found = self.read_last(words), words.output
         else:
             void, found = self.read_every(words, outputs)
-        if self.checks(tokens, lengths) and int(words.wrong):
-            self._wrong = torch.zeros_like(words.wrong)  # other threads still hold the old one
+        if self.checks(tokens, lengths) and int(self._wrong):
+            self._wrong = torch.zeros_like(self._wrong)  # other threads still hold the old one
             raise UnsupportedError("a letter out of range")
         after = None
         again = void is not None and bool(void.any())
         if keep or again:
             start = self.machine.start(len(tokens)) if initial is None else initial
-            hidden = self.chain.leave(words.state, start.hidden)
+            hidden = []
+            for head, part, levels in zip(self.heads, words.heads, self._levels, strict=True):
+                hidden += head.states.leave(part.state, start.hidden[levels])
             after = ScanState(tuple(hidden), start.shifted, words.output.clone())
             if void is not None and again:
                 self._read_again(void, tokens, lengths, start, after, found, outputs)
@@ -96,7 +103,7 @@ class GpuScan:
         lengths: torch.Tensor | None = None,
         initial: ScanState | None = None,
         keep: bool = False,
-    ) -> Words:
+    ) -> HeadWords:
         """Words as kernels take them; arguments as those of `run`.
 
         Raises:
@@ -106,51 +113,68 @@ class GpuScan:
         if time >= _TOO_LONG:
             raise UnsupportedError(f"words of {_TOO_LONG} letters and more")
         letters = aligned(tokens.to(torch.uint8))
-        fresh = False
         if initial is not None:
-            state = self.chain.enter(initial.hidden)
             output = initial.output.to(self.device, torch.int64, copy=True)
-        elif self.copies and lengths is None and tokens.numel() and not keep:
-            fresh, state = True, self.chain.scan.first
+        elif lengths is None and tokens.numel():  # every word is answered
             output = torch.empty(batch, dtype=torch.int64, device=self.device)
         else:
-            state, empty = self.chain.scan.start(batch), self.machine.lrnn.empty_output
-            output = torch.full((batch,), empty, device=self.device)
-        return Words(letters, self._wrong, time, lengths, state, output, None, 1, time, fresh)
+            output = torch.full((batch,), self.machine.lrnn.empty_output, device=self.device)
+        parts = []
+        for head, levels in zip(self.heads, self._levels, strict=True):
+            fresh = initial is None and lengths is None and tokens.numel() > 0 and not keep
+            fresh = fresh and head.copies is not None
+            if initial is not None:
+                state = head.states.enter(initial.hidden[levels])
+            else:
+                state = head.states.scan.first if fresh else head.states.scan.start(batch)
+            ended = output if self._joins is None else torch.empty_like(output)
+            words = Words(letters, self._wrong, time, lengths, state, ended, None, 1, time, fresh)
+            parts.append(words)
+        return HeadWords(parts, output)
 
-    def read_last(self, words: Words) -> torch.Tensor | None:
+    def read_last(self, words: HeadWords) -> torch.Tensor | None:
         """Read words to the last output; which of them are void."""
-        if not (len(words.letters) and words.time):
+        if not words.heads[0].letters.numel():
             return None
-        if self.copies is None or words.lengths is not None:
-            return self.chain.scan.run(words)
-        self.copies.run(self.chain.scan, self.copies.cut(words))
-        return None
+        found = [h.read_last(x) for h, x in zip(self.heads, words.heads, strict=True)]
+        self._join(words)
+        return _any(found)
 
     def read_every(
-        self, words: Words, outputs: Outputs
+        self, words: HeadWords, outputs: Outputs
     ) -> tuple[torch.Tensor | None, torch.Tensor]:
         """Read words; which of them are void, and all their outputs.
 
-        Few words are read twice, in stretches: first for the states that these start from.
+        Few words are read in stretches, if all heads can.
         """
-        batch, time = len(words.letters), words.time
-        lanes = batch
-        stretch = words
-        if self.copies is not None and words.lengths is None and 0 < batch < _FEW_WORDS and time:
-            words = self.copies.cut(words)
-            if words.stretches > 1:
-                lanes = batch * words.stretches
-                state = self.copies.run(self.chain.scan, words, starts=True)
-                output = torch.empty(lanes, dtype=torch.int32, device=self.device)
-                stretch = words._replace(state=state, output=output)
-        small = len(self.machine.lrnn.output_symbols) <= _MOST_LETTERS
-        kind = torch.uint8 if small and (outputs == "bits" or lanes > batch) else torch.int64
-        rows = -(-stretch.length // 4) * 4
-        every = torch.empty(rows, lanes, dtype=kind, device=self.device)
-        stretch = stretch._replace(every=every)
-        void = self.chain.scan.run(stretch) if batch and time else None
-        return void, tell(stretch, outputs)
+        first = words.heads[0]
+        batch, time = len(first.letters), first.time
+        in_stretches = first.lengths is None and 0 < batch < _FEW_WORDS and time > 0
+        in_stretches = in_stretches and all(head.copies for head in self.heads)
+        narrow = self._small and (outputs == "bits" or in_stretches)
+        kind = torch.uint8 if narrow else torch.int64
+        if not first.letters.numel():
+            nothing = torch.empty(time, batch, dtype=kind, device=self.device)
+            return None, tell(first._replace(every=nothing), outputs)
+        own = kind if self._joins is None else torch.uint8 if self._small else torch.int32
+        pairs = [
+            head.read_every(x, in_stretches, own)
+            for head, x in zip(self.heads, words.heads, strict=True)
+        ]
+        void, read = _any([x for x, _ in pairs]), pairs[0][1]
+        if self._joins is not None:
+            parts = [x.every for _, x in pairs]
+            every = torch.empty_like(read.every, dtype=kind)
+            self._joins.join(parts, first.lengths, every, past=True)
+            read = read._replace(every=every)
+            self._join(words)
+        return void, tell(read, outputs)
+
+    def _join(self, words: HeadWords) -> None:
+        """What the heads say together after the last letters."""
+        if self._joins is not None:
+            ended, lengths = [x.output for x in words.heads], words.heads[0].lengths
+            self._joins.join(ended, lengths, words.output, past=False)
 
     def _read_again(
         self,
@@ -172,71 +196,7 @@ class GpuScan:
             old[void] = new
 
 
-def _copies(packed: Any, device: torch.device) -> CopiesScan | None:
-    try:
-        return CopiesScan(packed, device)
-    except UnsupportedError:
-        return None
-
-
-class _PackedStates:
-    """States of a packed network as words, and back."""
-
-    def __init__(self, scan: PackedScan) -> None:
-        self.scan = scan
-        self._known = [torch.from_numpy(v.words).to(scan.device) for v in scan.packed.levels]
-
-    def enter(self, hidden: tuple[Any, ...]) -> torch.Tensor:
-        """(levels, batch) words.
-
-        Raises:
-            UnsupportedError: if the network is never in such a state.
-        """
-        rows = []
-        for level, known, h in zip(self.scan.packed.levels, self._known, hidden, strict=True):
-            if not isinstance(h, torch.Tensor):  # Python numbers, which may be fractions
-                rows.append(torch.from_numpy(level.pack(h[:, :, 0])).to(self.scan.device))
-                continue
-            h = h.to(self.scan.device)[:, :, 0]
-            entries = h.long()
-            shifts = torch.arange(level.n, device=self.scan.device) * level.width
-            words = ((entries + level.bias) << shifts).sum(dim=1)
-            if not (bool((entries == h).all()) and bool(torch.isin(words, known).all())):
-                raise UnsupportedError("a state that the layer is never in")
-            rows.append(words)
-        return torch.stack(rows).to(self.scan.word)
-
-    def leave(self, state: torch.Tensor, like: tuple[Any, ...]) -> list[Any]:
-        """(batch, n, 1) states of every level, of the types given."""
-        hidden = []
-        for level, words, h in zip(self.scan.packed.levels, state, like, strict=True):
-            shifts = torch.arange(level.n, device=self.scan.device) * level.width
-            fields = (words.to(torch.int64)[:, None] >> shifts) & ((1 << level.width) - 1)
-            entries = (fields - level.bias)[:, :, None]
-            if isinstance(h, torch.Tensor):
-                hidden.append(entries.to(h.dtype))
-            else:
-                numbers = entries.cpu().numpy()
-                hidden.append(fractions(numbers) if h.dtype == object else numbers)
-        return hidden
-
-
-class _FloatStates:
-    """States of a chain that rounds, entry by entry, and back."""
-
-    def __init__(self, scan: FloatScan, lrnn: LRNN) -> None:
-        self.scan = scan
-        self._shapes = [(v.layer.n, v.layer.d) for v in lrnn.levels]
-
-    def enter(self, hidden: tuple[Any, ...]) -> torch.Tensor:
-        """(numbers, batch)."""
-        flat = [h.flatten(1).to(self.scan.carrier) for h in hidden]
-        return torch.cat(flat, dim=1).T.contiguous()
-
-    def leave(self, state: torch.Tensor, like: tuple[Any, ...]) -> list[torch.Tensor]:
-        """(batch, n, d) states of every level, of the types given."""
-        parts = state.T.split([n * d for n, d in self._shapes], dim=1)
-        return [
-            x.reshape(-1, *shape).to(h.dtype, copy=True)
-            for x, shape, h in zip(parts, self._shapes, like, strict=True)
-        ]
+def _any(found: list[torch.Tensor | None]) -> torch.Tensor | None:
+    """Which words are void for some head."""
+    marked = [x for x in found if x is not None]
+    return torch.stack(marked).any(dim=0) if len(marked) > 1 else next(iter(marked), None)

@@ -218,6 +218,22 @@ class LRNN:
 
         return to_torch(self, dtype or torch.float32)
 
+    def head(self, i: int) -> LRNN:
+        """Head i by itself: a Mealy machine that answers with the context that the head ends in.
+
+        Example:
+            >>> from constructions import compile_dfa
+            >>> from lrnn_theory import languages
+            >>> compile_dfa(languages.mod(6)).head(1)
+            <LRNN custom: 1 layer, n = 3, at most 2 factors>
+        """
+        head = self.heads[i]
+        contexts = int((head[-1].next if head else self.letter_class).max()) + 1
+        return LRNN(
+            self.letters, self.letter_class, (head,), np.arange(contexts), -1, kind="mealy",
+            output_symbols=tuple(map(str, range(contexts))),
+        )  # fmt: skip
+
     # ---------------------------------------------------------------- handles
 
     def encode(self, state: int, arithmetic: str | Arithmetic = "float32") -> ScanState:
