@@ -1,14 +1,16 @@
 """The cast formula at given words, from its definition: it shares no code with the library.
 
-Up to 10^4 letters in fractions.  Beyond, for powers of one letter, in intervals of fractions with
-short denominators: powers by repeated squaring, sums by their growth from one length to the other;
-a sum that must have passed an end is bounded over ranges [2^i, 2^(i+1)) of indices.
+Up to 10^4 letters in fractions.  Beyond, for powers of one letter, in balls: powers by repeated
+squaring, sums by their growth from one length to the other; a sum that must have passed an end is
+bounded over chunks of indices.
 """
 
 import math
 from bisect import bisect_left
 from fractions import Fraction
 from functools import cache
+
+from flint import arb, arb_mat, ctx, fmpq, fmpq_mat
 
 Q = Fraction
 EXACT = 10_000
@@ -23,8 +25,18 @@ FLOATS = {  # bits, exponent of the smallest number, largest number
 
 @cache
 def members(name):
-    """The numbers of a finite set."""
-    return sorted(map(Q, name[1:-1].split(",")))
+    """The numbers of a small format, in order."""
+    if name[0] == "{":
+        return sorted(map(Q, name[1:-1].split(",")))
+    if name[:5] == "fixed":
+        width, point = map(int, name[5:].split("."))
+        return [Q(k, 2**point) for k in range(-(2 ** (width - 1)), 2 ** (width - 1))]
+    bits, unit, largest = FLOATS[name]
+    sizes = [range(2**bits)]  # in units of 2^unit, then 2^(unit + 1), ...
+    while sizes[-1][-1] * Q(2) ** (unit + len(sizes) - 1) < largest:
+        sizes.append(range(2 ** (bits - 1), 2**bits))
+    found = {k * Q(2) ** (unit + i) for i, ks in enumerate(sizes) for k in ks}
+    return sorted(x * sign for x in found if x <= largest for sign in ((1, -1) if x else (1,)))
 
 
 def cast(x, name):
@@ -107,108 +119,109 @@ def unary_states(a, b, h0, name, lengths):
     return out
 
 
-# -------------------------------------------------------------------- intervals
+# -------------------------------------------------------------------- balls
 
 
-TINY = Q(1, 2**2000)
+CHUNKS = (8, 64, 512)
+"""Chunks of an octave of indices over which a sum is bounded, tried in turn."""
+FRESH = 64
+"""Chunks after which a power is computed anew."""
+ORDER = 5
+"""Differences of A^i B, over a chunk, that are kept."""
 
 
-def short(low, high, bits):
-    """An interval around another one, of numbers of so many bits, none but 0 below 2^-2000."""
-
-    def cut(x, down):
-        if abs(x) < TINY:
-            return Q(0) if not x or down == (x > 0) else -TINY if down else TINY
-        e = x.numerator.bit_length() - x.denominator.bit_length() - bits
-        scaled = x / Q(2) ** e
-        return (math.floor(scaled) if down else math.ceil(scaled)) * Q(2) ** e
-
-    return cut(low, True), cut(high, False)
-
-
-def product(a, v, bits):
-    def entry(row, j):
-        low = high = Q(0)
-        for k, (p, q) in enumerate(row):
-            r, s = v[k][j]
-            corners = (p * r, p * s, q * r, q * s)
-            low, high = low + min(corners), high + max(corners)
-        return short(low, high, bits)
-
-    return [[entry(row, j) for j in range(len(v[0]))] for row in a]
-
-
-def point(v):
-    return [[(x, x) for x in row] for row in v]
-
-
-def hull(x, y):
-    return [
-        [(min(a[0], b[0]), max(a[1], b[1])) for a, b in zip(r, s, strict=True)]
-        for r, s in zip(x, y, strict=True)
-    ]
-
-
-def interval_power(a, k, bits):
-    """A^k, or None if the intervals grow too wide."""
-    out = point([[Q(int(i == j)) for j in range(len(a))] for i in range(len(a))])
-    for bit in bin(k)[2:]:
-        out = product(out, out, bits)
-        if bit == "1":
-            out = product(point(a), out, bits)
-        if any(high - low > 1 and high - low > abs(low) / 2 for row in out for low, high in row):
-            return None
+def ball_power(a, k):
+    """A^k in balls."""
+    out = square = None
+    while k:
+        square = a if square is None else square * square
+        if k & 1:
+            out = square if out is None else out * square
+        k >>= 1
     return out
 
 
-def certain_casts(v, name):
-    ends = [[(cast(low, name), cast(high, name)) for low, high in row] for row in v]
-    if any(low != high for row in ends for low, high in row):
-        return None
-    return [[low for low, _ in row] for row in ends]
+def rational_matrix(v):
+    entries = [fmpq(x.numerator, x.denominator) for row in v for x in row]
+    return fmpq_mat(len(v), len(v[0]), entries)
+
+
+def outwards(end, side):
+    """A fraction on one side of the end of a ball; none of them is huge or tiny."""
+    mantissa, exponent = map(int, end.man_exp())
+    if not mantissa:
+        return Q(0)
+    high = exponent + abs(mantissa).bit_length()
+    if high < -3000:
+        return Q(side, 2**3000) if (mantissa > 0) == (side > 0) else Q(0)
+    if high > 3000:
+        return Q(2) ** 3000 * (1 if mantissa > 0 else -1)
+    return mantissa * Q(2) ** exponent
+
+
+def range_casts(low, high, name):
+    """The casts of the ends of lists of balls."""
+    below = [cast(outwards(x.lower(), -1), name) for x in low.entries()]
+    return below, [cast(outwards(x.upper(), 1), name) for x in high.entries()]
 
 
 def powers_cast(a, v, k, name):
-    for bits in (200, 800):
-        power = interval_power(a, k, bits)
-        found = certain_casts(product(power, point(v), bits), name) if power else None
-        if found is not None:
-            return found
+    """The entries of cast(A^k v); None if balls do not tell them."""
+    for bits in (256, 1024, 4096):
+        with ctx.workprec(bits):
+            x = arb_mat(rational_matrix(v))
+            moved = ball_power(arb_mat(rational_matrix(a)), k) * x if k else x
+            low, high = range_casts(moved, moved, name)
+        if low == high:
+            return low
+    if k <= 30_000:
+        return [cast(Q(int(x.p), int(x.q)), name)
+                for x in (rational_matrix(a) ** k * rational_matrix(v)).entries()]  # fmt: skip
     return None
 
 
-def sum_bounds(a, b, k, name, basis):
-    """Bounds of the sum of cast(A^i B) over i < k, entry by entry, in a basis (P, P^-1)."""
-    p, q = basis
-    t, w = times(times(q, a), p), times(q, b)
-    head = min(k, 64)
-    low = [[Q(0)] * len(b[0]) for _ in b]
-    term = b
-    for _ in range(head):
-        low, term = added(low, casts(term, name)), times(a, term)
-    high, first = low, head
-    ranges = point([[Q(int(i == j)) for j in range(len(a))] for i in range(len(a))])
-    square, size = point(t), 1
-    while first < k:
-        if size < first:  # hull of T^0, ..., T^(size - 1)
-            ranges = hull(ranges, product(square, ranges, 400))
-            square, size = product(square, square, 400), 2 * size
-            continue
-        count = min(size, k - first)
-        moved = product(
-            product(square, ranges, 400), point(w), 400
-        )  # indices size, ..., 2 size - 1
-        if first != size:
-            return None
-        image = product(point(p), moved, 400)
-        low = added(low, [[cast(x, name) for x, _ in row] for row in image], count)
-        high = added(high, [[cast(x, name) for _, x in row] for row in image], count)
-        first += count
+def sum_bounds(a, b, k, name, chunks):
+    """Bounds of the sum of cast(A^i B) over i < k, entry by entry.
+
+    Over a chunk of indices m, ..., m + c - 1 Newton's forward differences give
+    A^(m + j) B = sum_{r < R} C(j, r) A^m (A - I)^r B + C(j, R) A^i A^m (A - I)^R B for some mean
+    over i < j, so that a hull of A^0, ..., A^(c - 1) bounds what is left.
+    """
+    exact, v = rational_matrix(a), rational_matrix(b)
+    n = exact.nrows()
+    eye = fmpq_mat(n, n, [int(i == j) for i in range(n) for j in range(n)])
+    with ctx.workprec(4096):
+        first = [arb_mat((exact - eye) ** r * v) for r in range(ORDER + 1)]
+        power, size, hull = arb_mat(exact), 1, arb_mat(eye)
+        low, high = [Q(0)] * len(v.entries()), [Q(0)] * len(v.entries())
+        m, parts, used = 0, first, 0
+        while m < k:
+            if 2 * size * chunks <= m:
+                moved = power * hull
+                around = [x.union(y) for x, y in zip(hull.entries(), moved.entries(), strict=True)]
+                hull = arb_mat(n, n, around)
+                power, size = power * power, 2 * size
+                continue
+            if used == FRESH:  # balls grow with every product
+                fresh, used = ball_power(arb_mat(exact), m), 0
+                parts = [fresh * part for part in first]
+            count = min(size, k - m)
+            total, binomial = parts[0], arb(1)
+            for r, part in enumerate(parts[1:], 1):
+                binomial = binomial * arb(max(0, count - r)) / r
+                span = arb(0).union(binomial)
+                total = total + (hull * part if r == ORDER else part) * span
+            ends = range_casts(total, total, name)
+            low, high = ([x + count * y for x, y in zip(s, e, strict=True)]
+                         for s, e in zip((low, high), ends, strict=True))  # fmt: skip
+            m += count
+            if count == size:
+                parts, used = [power * part for part in parts], used + 1
     return low, high
 
 
-def same_state(a, b, h0, name, one, other, basis=None):
-    """Whether the states after `one` and `other` equal letters are certainly equal.
+def same_state(a, b, h0, name, one, other):
+    """Whether the states after `one` and `other` equal letters, one < other, are certainly equal.
 
     None if it cannot be told.
     """
@@ -219,20 +232,16 @@ def same_state(a, b, h0, name, one, other, basis=None):
     grown = [powers_cast(a, b, k, name) for k in range(one, other)]
     if None in held or None in grown:
         return None
-    change = added(held[1], held[0], -1)
-    for x in grown:
-        change = added(change, x)
-    if not any(x for row in change for x in row):
+    change = [y - x + sum(g) for x, y, *g in zip(*held, *grown, strict=True)]
+    if not any(change):
         return True
-    bounds = None if basis is None else sum_bounds(a, b, one, name, basis)
-    if bounds is None:
-        return None
-    sums = [added(x, held[0]) for x in bounds]
-    sums += [added(x, change) for x in sums]
-    seen = [casts(x, name) for x in sums]
-    alike = [
-        not change[i][j] or len({x[i][j] for x in seen}) == 1
-        for i in range(len(b))
-        for j in range(len(b[0]))
-    ]
-    return True if all(alike) else None
+    for chunks in CHUNKS:
+        bounds = sum_bounds(a, b, one, name, chunks)
+        alike = [
+            not c
+            or len({cast(s[i] + held[0][i] + more, name) for s in bounds for more in (0, c)}) == 1
+            for i, c in enumerate(change)
+        ]
+        if all(alike):
+            return True
+    return None

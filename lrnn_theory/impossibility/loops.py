@@ -14,6 +14,8 @@ from lrnn_theory.eventual import Stream
 
 MAX_LETTERS = 4
 """Longest word that is repeated."""
+MAX_SPELLED = 1_000_000
+"""Longest word that repeats more than one letter: it is written letter by letter."""
 MAX_LOOPS = 64
 """Most loops of a language that are tried."""
 

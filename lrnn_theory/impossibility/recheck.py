@@ -9,6 +9,7 @@ lengths (docs/impossibility.md, section 8).
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -21,6 +22,7 @@ from lrnn_theory.ideal_cast.cells import Cells
 from lrnn_theory.ideal_cast.recurrence import fraction
 from lrnn_theory.ideal_cast.sums import CastSum, outwards
 from lrnn_theory.ideal_cast.unary import matrix, rational, sequences
+from lrnn_theory.impossibility.loops import MAX_SPELLED
 from lrnn_theory.lrnn import LRNN, Layer, Level
 from lrnn_theory.scanning.cast import CastKernel
 from lrnn_theory.transition import Array, Dense
@@ -149,15 +151,11 @@ def _numbers(texts: list[str], shape: tuple[int, ...]) -> Array:
 
 def _look_alike(lrnn: LRNN, arithmetic: Arithmetic, words: list[Runs]) -> bool:
     """Whether all that a readout sees after two words u w^k, u w^k' is the same."""
-    last = {word.runs[-1][0] for word in words}
-    heads = [word.runs[:-1] for word in words]
-    if len(last) > 1 or heads[0] != heads[1]:
-        raise ValueError("long words must be powers of one letter after one word")
+    prefix, cycle = _powers(words)
     index = {letter: i for i, letter in enumerate(lrnn.letters)}
-    prefix = [index[a] for a in Runs(heads[0])]
     times = [word.length for word in words]
     classes = lrnn.letter_class.tolist()
-    letters = Stream(tuple(classes[a] for a in prefix), (classes[index[last.pop()]],))
+    letters = Stream(*(tuple(classes[index[a]] for a in part) for part in (prefix, cycle)))
     for head in lrnn.heads:
         contexts = letters
         for depth, level in enumerate(head):
@@ -175,6 +173,29 @@ def _look_alike(lrnn: LRNN, arithmetic: Arithmetic, words: list[Runs]) -> bool:
         if contexts[times[0]] != contexts[times[1]]:
             return False
     return True
+
+
+def _powers(words: list[Runs]) -> tuple[Sequence[str], Sequence[str]]:
+    """(u, w) if the two words are u w^k and u w^k', k <= k'.
+
+    Raises:
+        ValueError: if they are not, or too long to be seen to be.
+    """
+    one, other = words
+    (last, *_), (last_other, *_) = one.runs[-1], other.runs[-1]
+    if last == last_other and one.runs[:-1] == other.runs[:-1]:
+        return Runs(one.runs[:-1]), (last,)
+    if other.length > MAX_SPELLED:
+        raise ValueError(f"words of more than {MAX_SPELLED} letters must be powers of one letter")
+    spelled, rest = list(one), list(other)[one.length :]
+    n = len(rest)
+    if not n or list(other)[: one.length] != spelled:
+        raise ValueError("long words must be powers of a word after one word")
+    period = next(p for p in range(1, n + 1) if n % p == 0 and rest[p:] == rest[: n - p])
+    end = len(spelled)
+    while end >= period and spelled[end - period : end] == rest[:period]:
+        end -= period
+    return spelled[:end], rest[:period]
 
 
 class _Lengths:

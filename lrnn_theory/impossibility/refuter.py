@@ -8,7 +8,7 @@ from typing import Any
 from lrnn_theory.arithmetic import Arithmetic
 from lrnn_theory.automaton import Automaton
 from lrnn_theory.eventual import Orbit, Settled, UnsettledError, settle
-from lrnn_theory.impossibility.loops import Loop, loops
+from lrnn_theory.impossibility.loops import MAX_SPELLED, Loop, loops
 from lrnn_theory.impossibility.search import confused_pair
 from lrnn_theory.impossibility.spectrum import RealSpectrum, spectrum
 from lrnn_theory.lrnn import LRNN
@@ -97,7 +97,7 @@ def _refuted(
     """The words of a loop that must be confused, if there are any."""
     u, w = len(loop.prefix), len(loop.cycle)
     pair = loop.pair(-(-max(0, found.preperiod - u) // w), found.period // w)
-    if pair is None:
+    if pair is None or (w > 1 and u + w * pair[1] > MAX_SPELLED):
         return None
     answers = [wanted.output_symbols[loop.answers[k]] for k in pair]
     words = [_runs(lrnn, loop, k) for k in pair]
