@@ -96,7 +96,7 @@ class Ranks:
     def _together(self, own: torch.Tensor) -> torch.Tensor:
         """Tensors of one shape, (processes, ...)."""
         found = own.new_empty((self.size, *own.shape))
-        dist.all_gather_into_tensor(found.flatten(0, 1), own, group=self._group)
+        dist.all_gather(list(found.unbind()), own, group=self._group)
         return found
 
     def concatenate(self, own: torch.Tensor, counts: list[int]) -> torch.Tensor:
