@@ -34,6 +34,7 @@ CASES = [
     ("ISO datetime", languages.BESTIARY["iso_datetime"](), None, "bfloat16"),
     ("Z7, rotation", languages.mod(7), "rotation", "float32"),
     ("Z60", languages.mod(60), "cyclic", "bfloat16"),
+    ("Z60, heads", languages.mod(60), None, "bfloat16"),
     ("A5", languages.alternating_group(5), None, "float32:each+factored"),
     ("parity", languages.parity(), None, "bfloat16"),
     ("random, 20 states", languages.BESTIARY["random_20"](), None, "bfloat16"),

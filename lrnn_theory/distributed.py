@@ -96,7 +96,7 @@ class Ranks:
     def _together(self, own: torch.Tensor) -> torch.Tensor:
         """Tensors of one shape, (processes, ...)."""
         found = own.new_empty((self.size, *own.shape))
-        dist.all_gather_into_tensor(found.flatten(0, 1), own, group=self._group)
+        dist.all_gather(list(found.unbind()), own, group=self._group)
         return found
 
     def concatenate(self, own: torch.Tensor, counts: list[int]) -> torch.Tensor:
@@ -238,7 +238,7 @@ def scan_word(
     def why_not() -> bytes:
         nonlocal start, sums
         start = word.reader(initial).state
-        sums, reason = word.summaries(start)
+        sums, reason = word.summaries(initial and start)
         return reason.encode()
 
     reasons = [x.decode() for x in ranks.gather(why_not)]
@@ -269,11 +269,12 @@ class _Word:
             self._lrnn, self._arithmetic, initial=initial, device=self._device, piece=self._piece
         )
 
-    def summaries(self, start: ScanState) -> tuple[Summaries | None, str]:
+    def summaries(self, initial: ScanState | None) -> tuple[Summaries | None, str]:
         """What sums up stretches, or why nothing does."""
         try:
             found = summaries(self._lrnn, self._arithmetic, self._device)
-            moved(found.level, Moves.nothing(found.level.n), 0, start)
+            if initial is not None:
+                moved(found.level, Moves.nothing(found.level.n), 0, initial)
         except UnsupportedError as reason:
             return None, str(reason)
         return found, ""
@@ -307,23 +308,28 @@ class _Word:
         sums: Summaries,
     ) -> WholeWord:
         """Every process sums up its stretch; then all know all states."""
-        state, letters, first, own = start, 0, 0, start
+        told = Moves.nothing(sums.level.n), 0, -1  # of all stretches so far, as `_sum_up` has it
+        before = told
         for turn, data in enumerate(self._ranks.gather(lambda: self._sum_up(stretch, sums))):
             if turn == self._ranks.rank:
-                first, own = letters, state
+                before = told
             count, last, *numbers = np.frombuffer(bytearray(data), np.int64)
             if count:
                 names, added = torch.from_numpy(np.array(numbers)).reshape(2, -1)
-                state = moved(sums.level, Moves(names, added), int(last), state)
-            letters += int(count)
+                whole, letters, _ = told
+                told = whole.then(Moves(names, added)), letters + int(count), int(last)
+
+        def state_after(moves: Moves, letters: int, last: int) -> ScanState:
+            return moved(sums.level, moves, last, start) if letters else start
 
         def read_again() -> bytes:
-            self._read(own, stretch, each, first)
+            self._read(state_after(*before), stretch, each, before[1])
             return b""
 
         if each:
             self._ranks.gather(read_again)
-        return WholeWord(int(state.output), state, letters, first, "parallel")
+        state = state_after(*told)
+        return WholeWord(int(state.output), state, told[1], before[1], "parallel")
 
     def _sum_up(self, stretch: Callable[[], Iterable[Any]], sums: Summaries) -> bytes:
         """The number of letters, the last one, and what they do."""

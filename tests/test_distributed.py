@@ -1,9 +1,12 @@
 """Scans by several processes: the bits of one, its errors, and the command under torchrun."""
 
 import contextvars
+import faulthandler
 import itertools
 import os
+import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from unittest.mock import patch
 
@@ -21,6 +24,8 @@ from lrnn_theory.distributed import Ranks, processes, scan_batch, scan_word
 from lrnn_theory.strategies import automata
 
 GPUS = torch.cuda.device_count() if torch.cuda.is_available() else 0
+_LIMIT = 600
+"""Seconds after which processes that wait for each other are ended."""
 TWO_GPUS = pytest.mark.skipif(GPUS < 2, reason=f"needs 2 CUDA devices, there are {GPUS}")
 
 # name, construction, arithmetic, whether stretches are read at once
@@ -174,6 +179,8 @@ def work(rank, size, port, device):
         "GLOO_SOCKET_IFNAME": "lo",
     }  # fmt: skip
     torch.set_num_threads(1)
+    start = time.monotonic()
+    faulthandler.dump_traceback_later(_LIMIT, exit=True)  # where it waits for the others
     with processes(device) as place:
         ranks = Ranks()
         assert (ranks.rank, ranks.size) == (rank, size)
@@ -181,6 +188,7 @@ def work(rank, size, port, device):
             check_gathering, check_words, check_batches, check_errors, check_strange_states,
         ):  # fmt: skip
             check(ranks, place)
+            sys.stderr.write(f"{rank}: {check.__name__}, {time.monotonic() - start:.0f} s\n")
 
 
 def free_port():
