@@ -127,7 +127,7 @@ def no_overflow(browser):
     wide = browser.execute_script("return document.documentElement.scrollWidth - innerWidth")
     assert wide <= 0
     cut = browser.execute_script(
-        "return [...document.querySelectorAll('button, select')].filter("
+        "return [...document.querySelectorAll('button, select, .commands code')].filter("
         "e => e.offsetParent && e.scrollWidth > e.clientWidth + 1).map(e => e.outerHTML)"
     )
     assert cut == []

@@ -91,6 +91,7 @@ def test_inline_elements_are_valid_and_of_the_page(drawn):
         root = ElementTree.fromstring(p.inline(f"p{i}"))
         assert root.tag == f"{SVG}svg"
         assert root.get("aria-label") == p.title
+        assert root.get("fill") == "currentColor"  # what has no colour of its own, too
         ids = [e.get("id") for e in root.iter() if e.get("id")]
         assert ids
         assert all(x.startswith(f"p{i}-") for x in ids)
@@ -221,6 +222,8 @@ def test_spectrum_of_a_rotation_is_the_roots_of_unity(rotation):
 def test_trajectory_answers(rotation):
     p = plot_trajectory(rotation, "a" * 7, "float32")
     assert p.title == "State after every letter of a a a a a a a, in float32:each"
+    zero = re.compile("#f7f7f7", re.I)  # nothing of the colour that 0 would have
+    assert not zero.search(plot_trajectory(compile_dfa(SEVEN), "a" * 7).render().decode())
     for word, message in [("b", "letter 'b'"), ("a" * 65, "65 letters")]:
         with pytest.raises(ValueError, match=message):
             plot_trajectory(rotation, word)

@@ -13,6 +13,7 @@ from command_line import lrnn as command
 
 from constructions import CONSTRUCTIONS, compile_dfa
 from constructions.cli.report import FORMATS, facts, page, study
+from constructions.cli.report.page import least_width
 from constructions.cli.report.weights import weight_facts
 from lrnn_theory import Automaton, languages, verify
 from lrnn_theory.verification import Undecided
@@ -134,6 +135,13 @@ def test_hostile_names_are_escaped(letters):
     assert "<img" not in text
     assert "49" not in " ".join(outline.text[:40])
     assert text.count("<style") == 1
+
+
+def test_wide_pictures_shrink_while_their_text_is_legible():
+    outlines, text = "<svg width='1'", "<text font-size='1'"
+    assert least_width(outlines.replace("'1'", '"900pt"')) == "525"  # 5.25 of 9 points
+    graph = (outlines + text).replace("width='1'", 'width="1000.00pt"')
+    assert least_width(graph.replace("size='1'", 'size="10.50"')) == "500"
 
 
 def test_same_page_every_time():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lrnn_theory.automaton import Automaton
 from lrnn_theory.cascade import Cascade, decompose
@@ -88,6 +88,8 @@ def _paint(
     accepting: list[bool],
     names: list[str],
 ) -> None:
+    from matplotlib.collections import LineCollection
+
     axes = figure.subplots()
     axes.set_axis_off()
     depth = len(names)
@@ -98,14 +100,16 @@ def _paint(
             if len(node) == level + 1:
                 children.setdefault(node[:-1], []).append(y)
         place |= {node: (min(ys) + max(ys)) / 2 for node, ys in children.items()}
-    for node, y in place.items():
-        if node:
-            above = place[node[:-1]]
-            axes.plot(
-                [len(node) - 1, len(node)], [above, y], color=INK, lw=0.6, alpha=0.6, zorder=1
-            )
-    for node, y in place.items():
-        _node(axes, node, y)
+    nodes = [(node, y) for node, y in place.items() if node]
+    arms = [[(len(node) - 1, place[node[:-1]]), (len(node), y)] for node, y in nodes]
+    axes.add_collection(LineCollection(arms, colors=INK, lw=0.6, alpha=0.6, zorder=1))
+    axes.plot([0], [place[()]], "o", color=INK, ms=4, zorder=2)
+    colours = [colour(node[-1]) for node, _ in nodes]
+    x, ys = [len(node) for node, _ in nodes], [y for _, y in nodes]
+    axes.scatter(x, ys, s=121, c="white", edgecolors=colours, lw=1.4, zorder=2)
+    for (node, y), shade in zip(nodes, colours, strict=True):
+        text = str(node[-1])
+        axes.text(len(node), y, text, ha="center", va="center", size=7, color=shade, zorder=3)
     for leaf, state, final in zip(leaves, states, accepting, strict=True):
         text = f"state {state}" + ", accepting" * final
         axes.text(depth + 0.16, place[leaf], text, va="center", fontsize=8)
@@ -113,13 +117,3 @@ def _paint(
     for level, name in enumerate(names, 1):
         axes.text(level, top, f"level {level}\n{name}", ha="center", va="bottom", fontsize=7)
     axes.set(xlim=(-0.3, depth + 1.1), ylim=(-len(leaves) + 0.3, top + 1.6))
-
-
-def _node(axes: Any, node: Coordinates, y: float) -> None:
-    """A coordinate in a circle of its colour; the root is a dot."""
-    if not node:
-        axes.plot([0], [y], "o", color=INK, ms=4, zorder=2)
-        return
-    back = colour(node[-1])
-    axes.plot([len(node)], [y], "o", color="white", mec=back, mew=1.4, ms=11, zorder=2)
-    axes.text(len(node), y, node[-1], ha="center", va="center", fontsize=7, color=back, zorder=3)

@@ -103,7 +103,9 @@ class Picture:
         text = re.sub(f"{INK}|#000000", "currentColor", text, flags=re.I)
         text = re.sub("#ffffff", "var(--panel, #ffffff)", text, flags=re.I)
         label = html.escape(self.title, quote=True)
-        return text.replace("<svg", f'<svg role="img" aria-label="{label}"', 1).strip()
+        # What has no colour of its own is black otherwise.
+        start = f'<svg role="img" aria-label="{label}" fill="currentColor"'
+        return text.replace("<svg", start, 1).strip()
 
     def _repr_svg_(self) -> str:
         """For notebooks."""

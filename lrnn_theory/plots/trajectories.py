@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from lrnn_theory.arithmetic import Arithmetic
 from lrnn_theory.lrnn import LRNN
-from lrnn_theory.plots.style import Picture, letter_text, picture
+from lrnn_theory.plots.style import INK, Picture, letter_text, picture
 from lrnn_theory.words import Word, encode_word
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _SHORT, _LONG = 3, 16
 def plot_trajectory(lrnn: LRNN, word: Word, arithmetic: str | Arithmetic = "float32") -> Picture:
     """The state of every layer as a word is read: a column a letter, a row a number of the state.
 
-    Blue is negative, orange positive; numbers are written into the cells where they fit.
+    Blue is negative, orange positive, and 0 has no colour; the other numbers stand in their cells.
 
     Args:
         lrnn: the network.
@@ -74,7 +74,7 @@ def _paint(
         finite = np.abs(panel[np.isfinite(panel)])
         top = max(1.0, float(finite.max(initial=0)))
         axes.pcolormesh(
-            np.where(np.isfinite(panel), panel, np.nan),
+            np.where(np.isfinite(panel) & (panel != 0), panel, np.nan),
             cmap=blue_orange, vmin=-top, vmax=top, edgecolors="white", linewidth=0.5,
         )  # fmt: skip
         _write(axes, panel)
@@ -103,4 +103,5 @@ def _write(axes: Any, panel: NDArray[np.float64]) -> None:
         if x != 0:
             text = f"{x:.2g}".replace("0.", ".", 1) if abs(x) < 1 else f"{x:.3g}"
             place = (column + 0.5, row + 0.5)
-            axes.text(*place, text, ha="center", va="center", size=5.5, color="#101010")
+            ink = "#101010" if np.isfinite(x) else INK  # on a colour, or on the paper
+            axes.text(*place, text, ha="center", va="center", size=5.5, color=ink)

@@ -16,7 +16,7 @@ from constructions import ALL, CONSTRUCTIONS, compile_dfa
 from constructions.cli import display
 from constructions.cli.report import FORMATS
 from constructions.cli.report.facts import CONFIGURATIONS, VERDICT_SECONDS
-from constructions.cli.report.page import said, sample_word, verdict_cells
+from constructions.cli.report.page import least_width, said, sample_word, verdict_cells
 from constructions.cli.report.weights import weight_facts
 from constructions.cli.source import read_automaton, source_kind
 from lrnn_theory import plots, table
@@ -118,7 +118,8 @@ def _table(automaton: Automaton) -> Answer | None:
 def _picture(make: Callable[[], plots.Picture], name: str) -> Answer:
     try:
         drawn = make()
-        return {"svg": drawn.inline(name), "title": drawn.title}
+        svg = drawn.inline(name)
+        return {"svg": svg, "title": drawn.title, "least": least_width(svg)}
     except ValueError as error:
         return {"missing": str(error)}
 

@@ -28,8 +28,10 @@ MAX_PICTURE = 400_000
 """Largest picture, in bytes, that a page holds."""
 ORBIT = 300
 """How often a letter is repeated in pictures of drift."""
-LEGIBLE = 0.65
-"""How much smaller a wide picture may be shown."""
+LEGIBLE = 5.25
+"""Points of text to which a wide picture may shrink before it is scrolled instead."""
+TEXT = 9.0
+"""Points of text in pictures of matplotlib, where it is drawn as outlines."""
 _WORD = 12
 
 
@@ -109,7 +111,7 @@ def _pictures(study: Study) -> dict[str, dict[str, str]]:
         if len(svg) > MAX_PICTURE:
             found[name] = {"missing": f"Too large for a page: {len(svg):,} bytes."}
         else:
-            found[name] = {"svg": svg, "title": picture.title, "least": _least(svg)}
+            found[name] = {"svg": svg, "title": picture.title, "least": least_width(svg)}
 
     draw("automaton", lambda: plot_automaton(core))
     draw("cascade", lambda: plot_cascade(study.automaton))
@@ -128,10 +130,11 @@ def _pictures(study: Study) -> dict[str, dict[str, str]]:
     return found
 
 
-def _least(svg: str) -> str:
+def least_width(svg: str) -> str:
     """The width in points to which a picture may shrink before it is scrolled instead."""
     width = re.search(r'width="([\d.]+)pt"', svg)
-    return f"{LEGIBLE * float(width[1]):.0f}" if width else "0"
+    text = min(map(float, re.findall(r'font-size="([\d.]+)"', svg)), default=TEXT)
+    return f"{LEGIBLE / text * float(width[1]):.0f}" if width else "0"
 
 
 def _draw_contrast(trial: Trial, draw: Callable[[str, Callable[[], Picture]], None]) -> None:

@@ -24,7 +24,7 @@ export function picture(place, drawn) {
   }
   const svg = new DOMParser().parseFromString(drawn.svg, "image/svg+xml").documentElement;
   const caption = element("p", { class: "soft" }, drawn.title);
-  place.style.setProperty("--least", `${0.65 * parseFloat(svg.getAttribute("width"))}pt`);
+  place.style.setProperty("--least", `${drawn.least}pt`);
   place.replaceChildren(document.importNode(svg, true), caption);
 }
 
@@ -83,7 +83,8 @@ function matrix(caption, entries, attributes = {}) {
 function layer(facts, i) {
   const size = `n = ${facts.n}` + (facts.d === 1 ? "" : `, d = ${facts.d}`);
   const factors = facts.factors === null ? "" : `, at most ${count(facts.factors, "factor")}`;
-  const range = facts.spectrum ? ` with eigenvalues from ${facts.spectrum[0]} to ${facts.spectrum[1]}` : "";
+  const [low, high] = facts.spectrum ?? [];
+  const range = !facts.spectrum ? "" : low === high ? ` with eigenvalue ${low}` : ` with eigenvalues from ${low} to ${high}`;
   const actions = facts.actions === null ? "a layer of the tail" : `${count(facts.actions, "action")}, ${facts.kind}`;
   const box = element(
     "div",
