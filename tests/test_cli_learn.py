@@ -61,6 +61,7 @@ def test_the_file_is_a_network_like_any_other(tmp_path: Path) -> None:
         ),
         (("parity", "--precision", "int8"), "Argument 'precision' must be float32 or bfloat16"),
         (("@nothing",), "Argument 'SOURCE' must be a machine"),
+        (("modularcounting",), "'modularcounting', no task; did you mean 'modular_counting'?"),
         (("parity", "--device", "tpu"), "Option '--device' must be auto or one of cpu"),
     ],
 )

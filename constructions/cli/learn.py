@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
@@ -154,7 +155,14 @@ def _task(name: str) -> Task:
     from constructions.cli.source import read_automaton
     from lrnn_theory.learning import TASKS, of_automaton
 
-    return TASKS[name]() if name in TASKS else of_automaton(read_automaton(name), name)
+    if name in TASKS:
+        return TASKS[name]()
+    if name.isidentifier() and (near := get_close_matches(name, TASKS, 1)):
+        raise ValueError(
+            f"Argument 'TASK' is '{name}', no task; did you mean '{near[0]}'?  "
+            f"(The regex is '({name})'.)"
+        )
+    return of_automaton(read_automaton(name), name)
 
 
 def _examine(trained: Trained, index: int, output: Path) -> tuple[dict[str, Any], list[str]]:
