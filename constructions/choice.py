@@ -137,7 +137,7 @@ class _Choice:
         if not self.admitted:
             raise ValueError(f"No construction can be picked: {self._not_considered(competing)}.")
         best = min(self.admitted.values(), key=objective.cost)
-        reason, rest = self._verdict(best), self._not_considered(ALL)
+        reason, rest = self._verdict(best), self._not_considered(competing)
         self.best = replace(best, reason=f"{reason}; not considered: {rest}" if rest else reason)
 
     def _enters(self, c: Construction) -> bool:

@@ -194,7 +194,8 @@ def compile_source(
         facts["candidates"] = [explanation.candidate_facts(c) for c in table]
         lines += ["", explanation.table(table)]
     else:
-        lines.append(display.wrapped(f"because     {lrnn.reason}"))
+        more = "" if construction else "; see --explain"
+        lines.append(display.wrapped(f"because     {lrnn.reason}{more}"))
     if output:
         size = output.stat().st_size
         facts |= {"file": str(output), "bytes": size}
