@@ -252,6 +252,24 @@ def test_a_sum_that_runs_to_the_end_of_float32_for_10_to_the_38_letters():
     check(found.certificate, lrnn)
 
 
+def test_the_independent_evaluation_tells_words_apart():
+    """One letter before the first confused pair, and before a sum is at the end."""
+    slow = [[[1 - Q(1, 10**6)]], [[Q(0)]], [[Q(1)]]]
+    assert same_state(*slow, "float32", 103_972_026, 103_972_027)
+    assert not same_state(*slow, "float32", 103_972_025, 103_972_026)
+    jordan = [[[Q(1), Q(1)], [Q(0), Q(1)]], [[Q(0)], [Q(1)]], [[Q(0)], [Q(0)]]]
+    assert same_state(*jordan, "float8_e5m2", 10**6, 10**6 + 1)
+    assert not same_state(*jordan, "float32", 20_000, 20_001)
+
+
+def test_the_independent_evaluation_is_the_same_in_balls(monkeypatch):
+    lrnn, word = decay(3), [("0", 3), ("1", 5), *[("0", 1), ("1", 1)] * 90]
+    exact = views(lrnn, word, "float8_e4m3", [4, 100, 188])
+    monkeypatch.setattr("cast_networks.EXACT", 10)
+    assert views(lrnn, word, "float8_e4m3", [4, 100, 188]) == exact
+    assert len({str(x) for x in exact.values()}) == 3
+
+
 def test_trap_the_sum_saturates():
     found = refute(unary([[1]], [1], [0]), PARITY, "{0,1,2,3,4,5,6,7}:cast")
     assert (length(found.other), length(found.word)) == (7, 8)
