@@ -34,6 +34,16 @@ def test_nothing_found(layer):
     assert "nothing found" in done.out
 
 
+def test_why_words_told_nothing(layer):
+    options = ("--language", "(0|10*1)*", "-a", "exact", "--budget", "10")
+    why = "words (1)^k: infinitely many exact states are reached"  # 1, 1/2, 1/4, ...
+    done = lrnn("refute", layer, *options)
+    assert (done.code, why in done.out) == (3, True)
+    (found,) = lrnn("refute", layer, *options, "--json").data()["refutations"]
+    assert found["verdict"] is None
+    assert found["unsettled"][0] == why
+
+
 @pytest.mark.parametrize(
     "options", [("--language", "(ab)*"), ("--language", "1*", "-a", "cast"), ()]
 )

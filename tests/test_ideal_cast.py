@@ -400,3 +400,14 @@ def test_what_cycles_under_stepwise_rounding_ends_constant(A, B, h, name):
     agrees(found, reference(A, B, h, name))
     final = found.at(found.preperiod).tolist()
     assert all(x == final for x in islice(reference(A, B, h, name), 4, found.preperiod + 1))
+
+
+@given(st.sampled_from(SETS), st.data(), st.sampled_from([-1, 0, 1]), st.integers(100, 9000))
+def test_long_fractions_are_cast_by_short_bounds(name, data, side, bits):
+    """Near a number, on a midpoint, and next to it: by 3^-1000 up to 2^-9000."""
+    cells = Cells(parse_format(name))
+    c = cells.cast(data.draw(st.fractions(-600, 600, max_denominator=99)))
+    near = data.draw(st.sampled_from([c, *(x for x in cells.of(c) if x is not None)]))
+    x = near + side * Q(1, data.draw(st.sampled_from([2**bits, 3**1000])))
+    q = 7**200  # not in lowest terms
+    assert cells.cast_ratio(x.numerator * q, x.denominator * q) == nearest(x, name)

@@ -1,6 +1,7 @@
 """Reasons to come to rest hold for every state; cycles are replayed exactly, and natively."""
 
 from fractions import Fraction as Q
+from itertools import product
 
 import numpy as np
 import pytest
@@ -23,6 +24,9 @@ from lrnn_theory.impossibility import (
 from lrnn_theory.transition import Householder as Factors
 
 SMALL = ("{-1,0,1}", "{-2,-1,0,1,2}", "{-5,-1,1,5}", "fixed3.0", "fixed4.1", "float8_e5m2")
+
+
+FINER = [f"wide+acc=fixed16.{i}" for i in (2, 3, 4)]
 
 
 def layer_of(a, b=None, h0=None):
@@ -52,8 +56,9 @@ def plane_layers(draw):
 
 
 @settings(max_examples=120)
-@given(st.data(), st.sampled_from(SMALL[:5]), st.sampled_from(["once", "each"]))
+@given(st.data(), st.sampled_from(SMALL[:5]), st.sampled_from(["once", "each", *FINER]))
 def test_a_reason_holds_for_every_state(data, form, semantics):
+    assume(form.startswith("fixed") or semantics not in FINER)
     layer = data.draw(plane_layers())
     arithmetic = f"{form}:{semantics}"
     reason, found = period_one_reason(layer, arithmetic), census(layer, 0, arithmetic)
@@ -86,7 +91,8 @@ def test_a_reason_holds_for_every_state_of_eight_bits(data, semantics):
         ([[3, 1], [1, 3]], "bfloat16", type(None)),
         ([[Q(3, 4), Q(1, 4)], [Q(1, 4), Q(3, 4)]], "fixed8.4:wide+acc=fixed24.16", Margin),
         ([[Q(3, 4), Q(1, 4)], [Q(1, 4), Q(3, 4)]], "fixed8.4:each", type(None)),
-        ([[Q(3, 4), Q(1, 4)], [Q(1, 4), Q(3, 4)]], "fixed8.4:wide+acc=fixed12.6", type(None)),
+        ([[Q(3, 4), Q(1, 4)], [Q(1, 4), Q(3, 4)]], "fixed8.4:wide+acc=fixed12.6", Margin),
+        ([[Q(3, 4), Q(1, 4)], [Q(1, 4), Q(3, 4)]], "fixed8.4:wide+acc=fixed12.5", type(None)),
         ([[1, -1], [1, -1]], "float32:once", type(None)),
         ([[3, 1], [-1, 3]], "float32:once", Sector),
         ([[0, -1], [1, 0]], "float32:once", type(None)),
@@ -108,6 +114,48 @@ def test_a_sector_is_as_wide_as_its_angle():
             assert up_to < p + 1 + p * (p < 3)
 
 
+SKEW = [[1, -1, 1], [1, 1, -1], [-1, 1, 1]]  # 1 and 1 +- i sqrt 3
+
+
+@pytest.mark.parametrize(
+    ("a", "up_to"),
+    [([[0, -1], [1, 0]], 2), ([[1, -1], [1, 0]], 2), (SKEW, 3), ([[1, -1], [1, 1]], 4)],
+)
+def test_a_closed_sector(a, up_to):
+    """The border belongs to it; a little more of the skew part does not."""
+    reason = period_one_reason(layer_of(a), "fixed3.0:once")
+    assert reason.up_to == up_to
+    assert not set(census(layer_of(a), 0, "fixed3.0:once").periods) & set(range(2, up_to + 1))
+    more = np.array([[Q(x) for x in row] for row in a])
+    more += Q(1, 1024) * (more - more.T)
+    if up_to > 2:
+        assert period_one_reason(layer_of(more), "fixed3.10:once").up_to == up_to - 1
+
+
+def test_a_closed_half_plane_is_left_by_infinities():
+    layer = layer_of([[0, -1], [1, 0]])
+    assert period_one_reason(layer, "float32:once") is None
+    assert period_one_reason(layer, "float32!sat:once").up_to == 2
+
+
+def test_periods_begin_where_a_sector_ends():
+    """Few matrices, integers in [-4, 4): 2, 3 and 4 occur, and none inside of its sector."""
+    met = set()
+    for a in product([Q(-1), Q(0), Q(1, 2), Q(1)], repeat=4):
+        layer = layer_of([a[:2], a[2:]], [Q(3, 8), Q(1, 8)])
+        periods = set(census(layer, 0, "fixed3.0:once").periods) - {1}
+        match period_one_reason(layer, "fixed3.0:once"):
+            case Sector(up_to=up_to):
+                assert all(p > up_to for p in periods)
+            case None:
+                up_to = 1
+            case _:
+                assert not periods
+                continue
+        met |= {(up_to, p) for p in periods}
+    assert {(1, 2), (1, 3), (2, 4)} <= met
+
+
 def test_a_margin_excludes_what_less_of_it_allows():
     """The same matrix has a cycle where products are rounded to the grid of the state."""
     layer = layer_of([[Q(3, 4), Q(1, 4)], [Q(1, 4), Q(3, 4)]])
@@ -116,6 +164,18 @@ def test_a_margin_excludes_what_less_of_it_allows():
     assert fine.eigenvalue <= Q(1, 2)
     assert set(census(layer, 0, "fixed6.0:wide+acc=fixed24.8").periods) == {1}
     assert 2 in census(layer, 0, "fixed6.0:each").periods
+
+
+def test_a_margin_is_as_small_as_it_may_be():
+    """The least eigenvalue is 1/2; two products are off by half a unit of the inner format each."""
+    for b in product(range(8), repeat=2):
+        layer = layer_of([[Q(3, 4), Q(1, 4)], [Q(1, 4), Q(3, 4)]], [Q(x, 8) for x in b])
+        reason = period_one_reason(layer, "fixed4.0:wide+acc=fixed16.2")
+        assert (reason.eigenvalue, reason.error, reason.gap) == (Q(1, 2), Q(1, 4), 1)
+        assert set(census(layer, 0, "fixed4.0:wide+acc=fixed16.2").periods) == {1}
+        assert period_one_reason(layer, "fixed4.0:wide+acc=fixed16.1") is None
+    larger = layer_of([[Q(3, 4), Q(257, 1024)], [Q(257, 1024), Q(3, 4)]])
+    assert period_one_reason(larger, "fixed14.10:wide+acc=fixed24.12") is None
 
 
 def test_stored_weights_count():

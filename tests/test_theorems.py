@@ -232,6 +232,7 @@ BREAKS: dict[str, Break] = {
     "symmetric_groups": patch(
         representations, "PERMUTATION", lambda c: replace(c, build=REGISTER.build)
     ),
+    "symmetric_groups_in_layers": INVERSE,
     "copy_matrices": patch(householder, "contraction", lambda _: lambda m: identity(len(m))),
     "cascade_levels": patch(
         cascades, "decompose", lambda f: lambda automaton: f(automaton, "strong")

@@ -20,6 +20,8 @@ from constructions.cli.options import (
 )
 
 FOUND, NOTHING = 1, 3
+SHOWN = 5
+"""Words that told nothing: as many are shown."""
 
 
 def register(app: typer.Typer) -> None:
@@ -77,13 +79,16 @@ def refute_weights(
     options: dict[str, Any] = {} if budget is None else {"budget": budget}
     results, lines = [], []
     for name in names:
-        start = time.perf_counter()
+        start, open_words = time.perf_counter(), []
         with display.progress(f"refuting in {name}"):
-            found = refute(lrnn, automaton, name, **options)
+            found = refute(lrnn, automaton, name, unsettled=open_words.append, **options)
         seconds = round(time.perf_counter() - start, 4)
         if found is None:
-            results.append({"verdict": None, "arithmetic": name, "seconds": seconds})
+            facts = {"seconds": seconds, "unsettled": open_words}
+            results.append({"verdict": None, "arithmetic": name} | facts)
             lines.append(f"{name}: nothing found, in {seconds:.2f} s")
+            lines += [f"  {why}" for why in open_words[:SHOWN]]
+            lines += [f"  ... and {len(open_words) - SHOWN} more"] * (len(open_words) > SHOWN)
             continue
         theorem = found.statistics["theorem"]
         facts = {"theorem": theorem, "seconds": seconds}

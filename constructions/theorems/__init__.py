@@ -21,6 +21,7 @@ from constructions.theorems import (
     representations,
     rounding,
     settling,
+    symmetric,
 )
 from lrnn_theory.campaign import Check
 from lrnn_theory.theorem import Report, Theorem, Trial
@@ -30,7 +31,7 @@ PARTS: dict[str, tuple[Theorem, ...]] = {
     "impossible in exact arithmetic": (*exact.THEOREMS, *layers.THEOREMS, *limits.THEOREMS),
     "rounding at every step": (*settling.THEOREMS, *rounding.THEOREMS),
     "products of Householder factors": (*products.THEOREMS, *factorisations.THEOREMS),
-    "groups and their factors": representations.THEOREMS,
+    "groups and their factors": (*representations.THEOREMS, *symmetric.THEOREMS),
     "constructions": built.THEOREMS,
     "cascades": cascades.THEOREMS,
 }

@@ -118,6 +118,8 @@ _TANGENT = {2: None, 3: Q(1732, 1000), 4: Q(1), 6: Q(577, 1000)}
 def largest_sector(a: Matrix) -> int:
     """The largest p of 2, 3, 4, 6 with the numerical range inside |arg z| < pi/p; 0 for none.
 
+    The border, which the theorem allows, is left out.
+
     z^* A z has the real part z^* S z and the imaginary part z^* K z / i, where S and K are the
     symmetric and the skew part: it is inside if t S - iK and t S + iK are positive definite for
     t = tan(pi/p), which are real symmetric matrices of twice the size.
@@ -154,7 +156,7 @@ def _sector(step: Step) -> Worst:
 
 WIDE = ("float8_e4m3!sat:wide+acc=float64", "float8_e5m2!sat:wide+acc=float64")
 LEAST = Q(1, 1 << 10)
-"""More than 2 eta sqrt(n) / u in these arithmetics, for entries of the size drawn."""
+"""More than 2 eta / u in these arithmetics, for entries of the size drawn."""
 
 
 def _well_above(rng: Generator) -> Step:
@@ -226,9 +228,9 @@ THEOREMS = (
     _settles(
         "margin_settles",
         "Symmetric layers settle in a wide accumulator if no eigenvalue is near 0",
-        "If the stored matrix is symmetric with eigenvalues above 2 eta sqrt(n) / u, where A h is "
-        "computed with an error of at most eta before b is added, and numbers of the format differ "
-        "by at least u, every orbit of one letter ends constant.",
+        "If the stored matrix is symmetric with eigenvalues of at least 2 eta / u > 0, where A h "
+        "is computed with an error of at most eta before b is added, and numbers of the format "
+        "differ by at least u, every orbit of one letter ends constant.",
         Hypothesis("the eigenvalues are at least 1/1024", _far_from_singular),
         _well_above,
         precision="8-bit floats, sums in float64, rounded once more to the format; saturating",
@@ -264,7 +266,7 @@ THEOREMS = (
     _settles(
         "sector_settles",
         "A numerical range in a sector excludes short cycles",
-        "If the numerical range of the stored matrix is inside |arg z| < pi/p, no orbit of one "
+        "If the numerical range of the stored matrix is in |arg z| <= pi/p, no orbit of one "
         "letter has a period of 2, ..., p when a step is rounded once.",
         Hypothesis("x^T A x > 0 for every x: the range is in a sector, p >= 2", _in_a_sector),
         _turning,

@@ -21,7 +21,7 @@ from flint import fmpq_mat
 
 from lrnn_theory.formats import Format
 from lrnn_theory.ideal_cast.cells import Cells
-from lrnn_theory.ideal_cast.recurrence import Recurrence, UndecidedError, fraction
+from lrnn_theory.ideal_cast.recurrence import Recurrence, UndecidedError
 from lrnn_theory.ideal_cast.unary import (
     MAX_PERIOD,
     EventualCast,
@@ -179,7 +179,7 @@ class _Cycle:
 
 
 def _casts(x: fmpq_mat, cells: Cells) -> list[Fraction]:
-    return [cells.cast(fraction(y)) for y in x.entries()]
+    return [cells.cast_ratio(int(y.p), int(y.q)) for y in x.entries()]
 
 
 class _Powers:

@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
-from math import isfinite, isqrt
+from math import gcd, isfinite
 from typing import Any
 
 import numpy as np
 from flint import arb, ctx
 
 from lrnn_theory.arithmetic import Arithmetic
-from lrnn_theory.cyclotomic import Cyclotomic
+from lrnn_theory.cyclotomic import Cyclotomic, cos_turn, sin_turn
 from lrnn_theory.eventual import Runner, cycle_of, runner
 from lrnn_theory.formats import Fixed, Float, Format
 from lrnn_theory.impossibility.definite import LDL, psd
@@ -63,11 +63,14 @@ class Sector:
     It says nothing about longer periods.
 
     Attributes:
-        up_to: the sector is |arg z| < pi / up_to.
-        proof: an LDL^T factorisation that shows it.
+        up_to: the sector is |arg z| <= pi / up_to.
+        slope: at most tan(pi / up_to); None for a half-plane.
+        proof: an LDL^T factorisation of slope (A + A^T) + i (A - A^T), as a real matrix of twice
+            the size; for a half-plane of A + A^T.
     """
 
     up_to: int
+    slope: Fraction | Cyclotomic | None = field(repr=False)
     proof: LDL = field(repr=False)
 
 
@@ -76,7 +79,7 @@ class Margin:
     """Every orbit ends in a fixed point: symmetric, and far enough from singular.
 
     Attributes:
-        eigenvalue: the eigenvalues are at least this, more than 2 error sqrt(n) / gap.
+        eigenvalue: the eigenvalues are at least this, 2 error / gap.
         error: what is computed before B is added is within this of the exact sum.
         gap: different numbers of the format differ by this at least.
         proof: an LDL^T factorisation of A - eigenvalue I.
@@ -131,7 +134,7 @@ def period_one_reason(layer: Layer, arithmetic: str | Arithmetic, action: int = 
         return Triangular(order)
     if arithmetic.semantics == "once":
         proof = psd(a)
-        return PSD(proof) if proof is not None else _sector(a)
+        return PSD(proof) if proof is not None else _sector(a, form)
     return _margin(a, arithmetic, form)
 
 
@@ -256,28 +259,58 @@ def _triangular_order(a: Array) -> tuple[int, ...] | None:
     return tuple(order)
 
 
-def _sector(a: Array) -> Sector | None:
-    """The narrowest sector |arg z| < pi / p that holds x* A x for all complex x.
+def _sector(a: Array, form: Format) -> Sector | None:
+    """The narrowest sector |arg z| <= pi / p that holds x* A x for all complex x.
 
-    It does if tan(phi) (A + A^T) + i (A - A^T) is positive semidefinite for some phi < pi / p;
-    this is decided for a real matrix of twice the size.
+    It does if tan(pi / p) (A + A^T) + i (A - A^T) is positive semidefinite.  Slopes little below
+    the tangent tell all but what lies on the border, where the tangent itself decides.
     """
-    even, odd = a + a.T, a - a.T
-
-    def proof(p: int) -> LDL | None:
-        with ctx.workprec(64):
-            slope = Fraction(1 << 20) if p == 2 else _below((arb.pi() / p).tan())
-        return psd(np.block([[slope * even, -odd], [odd, slope * even]]))
-
     low, high = 1, 2
-    while high <= MAX_SECTOR and proof(high) is not None:
+    while high <= MAX_SECTOR and _in_sector(a, _slope(high)) is not None:
         low, high = high, 2 * high
     high = min(high, MAX_SECTOR + 1)
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (middle, high) if proof(middle) is not None else (low, middle)
-    found = proof(low) if low > 1 else None
-    return None if found is None else Sector(low, found)
+        low, high = (low, middle) if _in_sector(a, _slope(middle)) is None else (middle, high)
+    slope = _tangent(low + 1)
+    if slope is None and form.overflow != "sat":  # of a half-plane infinities may leave
+        slope = _slope(2)
+    if _on_border(a, low + 1) and (proof := _in_sector(a, slope)) is not None:
+        return Sector(low + 1, slope, proof)
+    slope = _slope(low)
+    found = _in_sector(a, slope) if low > 1 else None
+    return None if found is None else Sector(low, slope, found)
+
+
+def _in_sector(a: Array, slope: Fraction | Cyclotomic | None) -> LDL | None:
+    even, odd = a + a.T, a - a.T
+    if slope is None:
+        return psd(even)
+    return psd(np.block([[slope * even, -odd], [odd, slope * even]]))
+
+
+def _slope(p: int) -> Fraction:
+    """Little below tan(pi / p)."""
+    with ctx.workprec(64):
+        return Fraction(1 << 20) if p == 2 else _below((arb.pi() / p).tan())
+
+
+def _tangent(p: int) -> Cyclotomic | None:
+    """tan(pi / p), None for infinity."""
+    return None if p == 2 else sin_turn(1, 2 * p) / cos_turn(1, 2 * p)
+
+
+def _on_border(a: Array, p: int) -> bool:
+    """Whether a sector of pi / p may just hold x* A x: so floats say.
+
+    Then t = tan(pi / p) is a root of the polynomial det(t (A + A^T) + i (A - A^T)) of degree at
+    most n, but for kernels in common; so cos(2 pi / p), of degree phi(p) / 2, has no larger one.
+    """
+    if sum(gcd(k, p) == 1 for k in range(p)) > 2 * len(a):
+        return False
+    x, angle = a.astype(float), np.pi / p
+    form = np.sin(angle) * (x + x.T) + 1j * np.cos(angle) * (x - x.T)
+    return bool(abs(np.linalg.eigvalsh(form)[0]) <= 1e-9 * np.abs(x).max())
 
 
 def _below(x: arb) -> Fraction:
@@ -307,14 +340,9 @@ def _margin(a: Array, arithmetic: Arithmetic, form: Format) -> Margin | None:
             )
         error = max(error, here)
     gap = form.unit if isinstance(form, Fixed) else Fraction(2) ** form.quantum
-    least = 2 * error * _root_above(len(a)) / gap + Fraction(1, 1 << 30)
+    least = 2 * error / gap
     proof = psd(a - least * np.eye(len(a), dtype=int))
     return None if proof is None else Margin(least, error, gap, proof)
-
-
-def _root_above(n: int) -> Fraction:
-    """A fraction that is at least the square root of n."""
-    return Fraction(isqrt(n << 40) + 1, 1 << 20)
 
 
 # -------------------------------------------------------------------- cycles

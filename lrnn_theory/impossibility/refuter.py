@@ -28,6 +28,7 @@ def refute(
     *,
     budget: int = SEARCHED,
     progress: Callable[[str], None] | None = None,
+    unsettled: Callable[[str], None] | None = None,
 ) -> Refuted | None:
     """Two words that a network confuses and a language does not, whatever the readout.
 
@@ -48,6 +49,8 @@ def refute(
         budget: how many configurations are searched where no theorem applies (in exact arithmetic
             a tenth of it).
         progress: called with what is tried next.
+        unsettled: called with words that told nothing, and why: some layer is not known to come
+            to rest, or too late.
 
     Returns:
         `Refuted` with `word` and `other`; None if nothing was found, which proves nothing.
@@ -76,7 +79,9 @@ def refute(
             progress(_shown(lrnn, loop))
         try:
             found = settle(lrnn, loop.prefix, loop.cycle, arithmetic)
-        except UnsettledError:
+        except UnsettledError as error:
+            if unsettled:
+                unsettled(f"{_shown(lrnn, loop)}: {error}")
             continue
         refuted = _refuted(lrnn, wanted, arithmetic, loop, found)
         if refuted is not None:
