@@ -231,6 +231,11 @@ def test_trajectory_answers(rotation):
         plot_trajectory(compile_dfa("a*"), "a")
 
 
+def test_a_letter_that_the_font_lacks_is_drawn_as_a_box():
+    even = compile_dfa(Automaton.from_table([[1, 0]], accepting=[0], letters=["\N{WOMAN}"]))
+    assert plot_trajectory(even, ["\N{WOMAN}"]).render().startswith(b"<?xml")
+
+
 def test_orbit_counts_states(rotation):
     exact = plot_orbit(compile_dfa("(a{4})*", "rotation"), "float32", length=40)
     assert exact.title.startswith("4 states after up to 40 letters a")
