@@ -274,7 +274,7 @@ def test_what_an_ordinary_report_does_not_need_is_not_loaded(tmp_path):
     program = (
         "import sys; from constructions.cli import main; "
         f"code = main(['report', '(11)*', '-o', {str(tmp_path / 'r.html')!r}]); "
-        "print(code, {'automata', 'mpmath', 'networkx', 'numba', 'sympy'} & set(sys.modules))"
+        "print(code, {'automata', 'mpmath', 'numba', 'rich', 'sympy'} & set(sys.modules))"
     )
     ran = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
     assert (ran.stdout.splitlines()[-1], ran.stderr) == ("0 set()", "")
