@@ -254,6 +254,12 @@ def _names(name: str, values: Iterable[str]) -> tuple[str, ...]:
     names = tuple(values)
     if not all(isinstance(x, str) for x in names) or len(set(names)) != len(names):
         raise ValueError(f"Argument '{name}' must hold distinct strings, not {shown(names)}.")
+    try:
+        "".join(names).encode()
+    except UnicodeEncodeError:  # half of a pair of surrogates: no file could hold it
+        raise ValueError(
+            f"Argument '{name}' must hold valid Unicode, not {shown(names)!a}."
+        ) from None
     return names
 
 

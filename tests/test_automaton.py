@@ -303,6 +303,7 @@ class TestFromTable:
             ([[0]], {"letters": [""]}, "'letters' must hold 1 non-empty names"),
             ([[0], [0]], {"letters": "aa"}, "'letters' must hold distinct strings, not a a"),
             ([[0]], {"letters": [0]}, "'letters' must hold distinct strings, not 0"),
+            ([[0]], {"letters": ["\udcff"]}, r"'letters' must hold valid Unicode, not '\\udcff'"),
             ([[0]], {"initial": 1}, "'initial' must be a state in 0..0, not 1"),
             ([[0]], {"initial": -1}, "'initial' must be a state in 0..0, not -1"),
             ([[0]], {"accepting": [1]}, "'accepting' must hold states in 0..0, not 1"),

@@ -6,6 +6,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from io import BytesIO
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -14,6 +15,7 @@ import pytest
 from command_line import lrnn as command
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matplotlib.image import imread
 
 from constructions import compile_dfa
 from constructions.cli.pictures import KINDS
@@ -163,6 +165,14 @@ def test_every_state_is_drawn(name):
 
 
 @needs_dot
+def test_png_has_white_paper_whoever_draws():
+    for p in (plot_automaton(SEVEN), plot_cascade(SEVEN)):
+        corner = imread(BytesIO(p.render("png")))[0, 0]
+        assert corner[:3].tolist() == [1, 1, 1]
+        assert len(corner) == 3 or corner[3] == 1
+
+
+@needs_dot
 def test_graphviz_files_have_no_date():
     p = plot_automaton(languages.parity())
     assert b"(D:20000101000000" in p.render("pdf")
@@ -231,6 +241,11 @@ def test_trajectory_answers(rotation):
         plot_trajectory(compile_dfa("a*"), "a")
 
 
+def test_a_letter_that_the_font_lacks_is_drawn_as_a_box():
+    even = compile_dfa(Automaton.from_table([[1, 0]], accepting=[0], letters=["\N{WOMAN}"]))
+    assert plot_trajectory(even, ["\N{WOMAN}"]).render().startswith(b"<?xml")
+
+
 def test_orbit_counts_states(rotation):
     exact = plot_orbit(compile_dfa("(a{4})*", "rotation"), "float32", length=40)
     assert exact.title.startswith("4 states after up to 40 letters a")
@@ -254,6 +269,13 @@ def test_errors_have_the_horizon_marked(rotation):
         plot_errors(rotation, names, found[:1])
     with pytest.raises(ValueError, match="length"):
         plot_errors(rotation, names, found, length=10**9)
+
+
+def test_where_nothing_is_rounded_there_is_no_error_to_draw():
+    seven, names = compile_dfa(SEVEN), ["bfloat16", "float16"]
+    found = [horizon(seven, SEVEN, a) for a in names]
+    with pytest.raises(ValueError, match="up to length 9 every state is exact in bfloat16, float"):
+        plot_errors(seven, names, found, length=9)
 
 
 def test_mirrors():

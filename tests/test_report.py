@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from command_line import lrnn as command
@@ -250,12 +251,30 @@ def test_command(tmp_path):
     assert found["construction"]["construction"] in CONSTRUCTIONS
 
 
+def test_what_cannot_be_written_is_told_before_the_work(tmp_path):
+    (tmp_path / "folder.html").mkdir()
+    for place, message in (("nowhere/r.html", "No such file"), ("folder.html", "no regular file")):
+        with mock.patch("constructions.cli.report.study", side_effect=AssertionError):
+            ran = command("report", "(11)*", "-o", tmp_path / place)
+        assert ran.code == 2
+        assert ran.err.count("\n") == 1
+        assert message in ran.err
+
+
+def test_a_report_that_fails_leaves_what_was_there(tmp_path):
+    out = tmp_path / "report.html"
+    out.write_text("before")
+    assert command("report", "(11)*", "-o", out, "-a", "float99").code == 2
+    assert out.read_text() == "before"
+    assert list(tmp_path.iterdir()) == [out]
+
+
 def test_what_an_ordinary_report_does_not_need_is_not_loaded(tmp_path):
     """Each takes as long to import as all the work."""
     program = (
         "import sys; from constructions.cli import main; "
         f"code = main(['report', '(11)*', '-o', {str(tmp_path / 'r.html')!r}]); "
-        "print(code, {'automata', 'mpmath', 'networkx', 'numba', 'sympy'} & set(sys.modules))"
+        "print(code, {'automata', 'mpmath', 'numba', 'rich', 'sympy'} & set(sys.modules))"
     )
     ran = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
     assert (ran.stdout.splitlines()[-1], ran.stderr) == ("0 set()", "")

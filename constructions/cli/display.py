@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 import textwrap
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -39,6 +41,9 @@ def progress(task: str, unit: str = "", *, rate: bool = False) -> Iterator[Calla
     Yields:
         A function to call with the number of units done.
     """
+    if not (sys.stderr.isatty() or {"FORCE_COLOR", "TTY_COMPATIBLE"} & set(os.environ)):
+        yield lambda _: None  # rich would say so too, once it is loaded
+        return
     from rich.console import Console
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 

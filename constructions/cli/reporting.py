@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -54,8 +55,11 @@ def report(
     automaton = read_automaton(source, alphabet, sink=sink)
     with display.progress("loading"):
         from constructions.cli.report import FORMATS, page, study
-        from lrnn_theory.textfile import write_text
-    with display.steps() as show:
+        from lrnn_theory.textfile import cannot_write, replacing
+    with ExitStack() as stack:
+        # Now: what cannot be written should be told before the work.
+        place = stack.enter_context(replacing(output)) if output else None
+        show = stack.enter_context(display.steps())
         found = study(
             automaton,
             source,
@@ -66,11 +70,12 @@ def report(
         )
         facts: dict[str, Any] = dict(found.facts)
         text = ""
-        if output:
+        if output and place:
             show("drawing")
-            html = page(found)
-            write_text(html, output)
+            html = page(found).encode()
+            with cannot_write(output):
+                place.write_bytes(html)
             facts["file"] = str(output)
-            text = f"written to {output} ({len(html.encode()):,} bytes)"
+            text = f"written to {output} ({len(html):,} bytes)"
     display.put(facts, text, as_json=as_json)
     return 0

@@ -22,6 +22,11 @@ _LINE = 20
 _LINES = 3
 _NAME = 14
 """Characters of a line, lines of a label, and characters of a letter or an output in it."""
+_PAPER = {
+    "svg": ["-Gbgcolor=transparent"],
+    "pdf": ["-Gbgcolor=transparent"],
+    "png": ["-Gbgcolor=white", "-Gdpi=150"],
+}
 _FONT = "Helvetica,Arial,sans-serif"
 
 
@@ -70,7 +75,7 @@ class _Drawing:
             )
         try:
             run = subprocess.run(
-                [program, f"-T{suffix}"],
+                [program, f"-T{suffix}", *_PAPER[suffix]],
                 input=self.text.encode(),
                 capture_output=True,
                 timeout=SECONDS,
@@ -112,7 +117,7 @@ def _graph(automaton: Automaton, hidden: int | None) -> str:
         raise ValueError(f"Too large to draw: {len(arrows)} arrows, more than {MAX_ARROWS}.")
     lines = [
         "digraph {",
-        '  bgcolor="transparent"; rankdir=LR; nodesep=0.25; ranksep=0.4;',
+        "  rankdir=LR; nodesep=0.25; ranksep=0.4;",
         f'  node [shape=circle, fontname="{_FONT}", fontsize=12, width=0.45, margin="0.05,0.03",',
         f'    color="{INK}", fontcolor="{INK}"];',
         f'  edge [fontname="{_FONT}", fontsize=11, arrowsize=0.7, color="{INK}",',

@@ -79,7 +79,8 @@ def plot_errors(
         length: how often it is repeated, at most `MAX_LENGTH`.
 
     Raises:
-        ValueError: if there is nothing to draw, or the letter or the length is wrong.
+        ValueError: if there is nothing to draw, as where no state is rounded, or the letter or the
+            length is wrong.
 
     Example:
         >>> from constructions import compile_dfa
@@ -101,6 +102,11 @@ def plot_errors(
     word = [name] * length
     exact = trace(lrnn, word, "exact").floats
     errors = [_distance(trace(lrnn, word, a).floats, exact) for a in arithmetics]
+    if not any((np.isfinite(error) & (error > 0)).any() for error in errors):
+        raise ValueError(
+            f"There is no error to draw: up to length {length} every state is exact in "
+            f"{', '.join(map(str, arithmetics))}."
+        )
     title = (
         f"Distance from the exact state, letter {letter_text(name)} repeated up to {length} times"
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import os
 import re
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -126,7 +127,9 @@ def picture(title: str, size: tuple[float, float], paint: Callable[[Figure], Any
         from matplotlib.figure import Figure
 
         content = BytesIO()
-        with style.context(_STYLE, after_reset=True):
+        with style.context(_STYLE, after_reset=True), warnings.catch_warnings():
+            # A letter that the font lacks is a box.
+            warnings.filterwarnings("ignore", r"Glyph .* missing from font")
             figure = Figure(figsize=size, layout="constrained")
             paint(figure)
             paper = "white" if suffix == "png" else "none"
