@@ -14,13 +14,16 @@ TINY = ("--layers", 1, "--width", 8, "--heads", 2, "--conv", 0, "--batch", 8, "-
 def test_learn(tmp_path: Path) -> None:
     weights, log, plot = tmp_path / "w.safetensors", tmp_path / "log.jsonl", tmp_path / "c.svg"
     files = ("--output", weights, "--log", log, "--plot", plot)
-    ran = lrnn("learn", "parity", "--range=0,1", "--steps", 8, "--seeds", 2, *TINY, *files)
+    ran = lrnn(
+        "learn", "parity", "--range=0,1", "--steps", 8, "--seeds", 2, "--decay", 0, *TINY, *files
+    )
     assert (ran.code, ran.err) == (0, "")
     assert "| parity | deltanet [0,1] | 8 |" in ran.out
     assert "its LRNN is refuted by" in ran.out
     assert LRNN.load(weights).letters == ("0", "1")
     entries = [json.loads(line) for line in log.read_text().splitlines()]
     assert entries[0]["seeds"] == [0, 1]
+    assert entries[0]["recipe"]["weight_decay"] == 0
     assert entries[-1]["step"] == 8
     assert "</svg>" in plot.read_text()
 

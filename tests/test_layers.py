@@ -246,6 +246,17 @@ def test_rwkv6_is_that_of_fla() -> None:
     close(states[:, -1], last)
 
 
+def test_rwkv7_is_that_of_fla() -> None:
+    """Its layer calls this recurrence with alpha = -κ and beta = a κ."""
+    naive = peer("ops/generalized_delta_rule/dplr/naive.py")
+    layer, f, states = features_of("rwkv7", "[-1,1]")
+    r = f["r"] * layer.n**0.5  # undo the scale of the peer
+    parts = (r, f["k"], f["v"], -f["κ"], f["a"] * f["κ"], f["w"].log())
+    theirs, last = naive.dplr_recurrence(*(x.transpose(1, 2) for x in parts))
+    close((states.mT @ f["r"][..., None])[..., 0], theirs.transpose(1, 2))
+    close(states[:, -1], last)
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_mamba_is_that_of_transformers() -> None:
     pytest.importorskip("transformers", reason="transformers is not installed (extra 'fla')")

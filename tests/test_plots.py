@@ -22,9 +22,11 @@ from constructions.cli.pictures import KINDS
 from lrnn_theory import Automaton, horizon, languages
 from lrnn_theory.cascade import decompose
 from lrnn_theory.householder import GHProduct, orthogonal
+from lrnn_theory.learning.curves import Curve
 from lrnn_theory.plots import (
     plot_automaton,
     plot_cascade,
+    plot_curves,
     plot_errors,
     plot_horizons,
     plot_orbit,
@@ -424,3 +426,17 @@ def test_commands_of_the_page(tmp_path, monkeypatch, line):
     assert len(list(tmp_path.glob("*.svg"))) == 1
     for kind in KINDS:
         assert f"    lrnn plot {kind} " in PAGE
+
+
+def test_curves_of_several_tasks_are_told_apart() -> None:
+    def curve(task: str) -> Curve:
+        return Curve(task, "lstm", (3, 40), (40, 41), (0, 1), ((1, 1), (0.5, 0)), 9, 1.0, "")
+
+    one = plot_curves([curve("parity")])
+    two = plot_curves([curve("parity"), curve("s3")])
+    assert one.title == "parity: trained up to length 40"
+    assert two.title == "parity, s3: trained up to length 40"
+    assert "<!-- lstm -->" in one.render().decode()
+    assert "<!-- s3, lstm -->" in two.render().decode()
+    with pytest.raises(ValueError, match="must not be empty"):
+        plot_curves([])

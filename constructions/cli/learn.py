@@ -63,6 +63,9 @@ def learn_task(
     rate: Annotated[
         float, typer.Option("--rate", metavar="X", help="The highest learning rate.")
     ] = 1e-3,
+    decay: Annotated[
+        float, typer.Option("--decay", metavar="X", help="Weight decay of matrices.", min=0)
+    ] = 0.1,
     precision: Annotated[
         str, typer.Option("--precision", metavar="P", help="float32 or bfloat16.")
     ] = "float32",
@@ -116,7 +119,13 @@ def learn_task(
         raise ValueError("Option '--output' needs '--layers 1' and '--conv 0'.")
     if output and not isinstance(what, AutomatonTask):
         raise ValueError(f"Option '--output' needs an automaton, not '{what.name}'.")
-    recipe = Recipe(steps, batch, rate, precision=cast("Literal['float32', 'bfloat16']", precision))
+    recipe = Recipe(
+        steps,
+        batch,
+        rate,
+        weight_decay=decay,
+        precision=cast("Literal['float32', 'bfloat16']", precision),
+    )
     with _bar(steps) as update:
         trained = train(
             what,

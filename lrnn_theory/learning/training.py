@@ -26,6 +26,7 @@ from lrnn_theory.textfile import write_atomically
 
 _LOGGER = logging.getLogger(__name__)
 
+_MOMENTS = ("exp_avg", "exp_avg_sq")
 BLOCK = 16
 """Steps whose words are drawn at once."""
 TEST_SEED = 2**31 - 1
@@ -128,8 +129,7 @@ def train(
         every: steps between entries of the log.
         save_every: steps between checkpoints.
         progress: called with every entry.
-        observe: called before every entry with the number of updates and the models; what it
-            returns is part of the entry.
+        observe: called with the number of updates and the models; what it returns joins an entry.
 
     Raises:
         ValueError: if the checkpoint is of another training.
@@ -148,9 +148,7 @@ def train(
         "recipe": asdict(recipe),
         "seeds": list(seeds),
     }
-    first = 0
-    if checkpoint is not None and Path(checkpoint).exists():
-        first = trainer.load(checkpoint, header)
+    first = trainer.load(checkpoint, header) if checkpoint and Path(checkpoint).exists() else 0
     entries: list[dict[str, Any]] = [header | {"device": _device_name(device), "from": first}]
     began = time.perf_counter()
     words = _words(task, recipe, seeds, device, first)
@@ -168,8 +166,7 @@ def train(
     if log is not None:
         text = "".join(json.dumps(entry) + "\n" for entry in entries)
         write_atomically(log, text.encode())
-    seconds = time.perf_counter() - began
-    return Trained(task, recipe, ensemble, recipe.steps, entries, seconds)
+    return Trained(task, recipe, ensemble, recipe.steps, entries, time.perf_counter() - began)
 
 
 def updates(
@@ -341,11 +338,9 @@ class _Trainer:
         tensors = {}
         for name, p in self.ensemble.parameters.items():
             tensors["parameter." + name] = p.detach().cpu()
-            state = self.optimizer.state[p]
-            for key in ("exp_avg", "exp_avg_sq"):
-                tensors[f"{key}.{name}"] = state[key].cpu()
-        metadata = {"header": json.dumps(header), "step": str(step)}
-        write_atomically(path, save(tensors, metadata))
+            for key in _MOMENTS:
+                tensors[f"{key}.{name}"] = self.optimizer.state[p][key].cpu()
+        write_atomically(path, save(tensors, {"header": json.dumps(header), "step": str(step)}))
 
     def load(self, path: str | Path, header: dict[str, Any]) -> int:
         """Read what `save` wrote, and return the step."""
@@ -365,12 +360,9 @@ class _Trainer:
         with torch.no_grad():
             for name, p in self.ensemble.parameters.items():
                 p.copy_(tensors["parameter." + name])
-                self.optimizer.state[p] = {
-                    "step": torch.tensor(float(step), device=self.device),
-                    **{
-                        k: tensors[f"{k}.{name}"].to(self.device) for k in ("exp_avg", "exp_avg_sq")
-                    },
-                }
+                moments = {k: tensors[f"{k}.{name}"].to(self.device) for k in _MOMENTS}
+                done = torch.tensor(float(step), device=self.device)
+                self.optimizer.state[p] = {"step": done, **moments}
         return step
 
 
