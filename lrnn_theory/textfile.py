@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import secrets
+import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -87,7 +88,8 @@ def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     """An empty file beside another, which takes its place in the end, or goes if there is an error.
 
-    A link stays one: what it leads to is replaced.
+    A link stays one: what it leads to is replaced.  A new file is as readable as the process's
+    umask lets it be, and one that is replaced stays as readable as it was.
 
     Raises:
         ValueError: if there can be no such file, or something that is no regular file is there.
@@ -95,14 +97,14 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     target = Path(os.path.realpath(path))
     if target.exists() and not target.is_file():
         raise ValueError(f"Cannot write {str(path)!r}: it is there, and no regular file.")
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
     with cannot_write(path):
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        os.close(handle)
-    temporary = Path(name)
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     try:
         yield temporary
         with cannot_write(path):
-            temporary.chmod(0o644)
+            if target.exists():
+                shutil.copymode(target, temporary)
             temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)

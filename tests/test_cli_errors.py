@@ -125,6 +125,26 @@ def test_bad_input_is_one_line(
     assert sorted(os.listdir(here)) == before  # nothing half-written is left
 
 
+@pytest.mark.parametrize("mask", [0o022, 0o077, 0o002])
+def test_written_files_obey_the_umask(tmp_path: Path, mask: int) -> None:
+    before = os.umask(mask)
+    try:
+        textfile.write_text("a", tmp_path / "new")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "new").stat().st_mode & 0o777 == 0o666 & ~mask
+
+
+def test_a_file_that_is_replaced_keeps_its_mode(tmp_path: Path) -> None:
+    path = tmp_path / "old"
+    path.write_text("a")
+    path.chmod(0o640)
+    textfile.write_text("b", path)
+    assert path.read_text() == "b"
+    assert path.stat().st_mode & 0o777 == 0o640
+    assert [p.name for p in tmp_path.iterdir()] == ["old"]
+
+
 @pytest.mark.parametrize("line", ["compile a", "stream parity.safetensors word"])
 def test_only_regular_files_are_replaced(line: str, here: Path) -> None:
     (here / "word").write_bytes(b"01")

@@ -245,6 +245,7 @@ def test_a_long_module_is_not_run_to_be_read(module):
 @pytest.mark.parametrize(
     ("name", "value"),
     [("letters", [1, 2]), ("letters", ["0", "0"]), ("letters", "01"), ("output_symbols", [[], []]),
+     ("output_symbols", ["0", "a" * 5000]),
      ("kind", "nfa"), ("kind", []), ("empty_output", 2), ("empty_output", 0.0),
      ("empty_output", -1), ("empty_output", 10**400), ("empty_output", None)],
 )  # fmt: skip

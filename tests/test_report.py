@@ -1,11 +1,13 @@
 """Reports: self-contained, escaped, the same every time, honest about what was not decided."""
 
 import html.parser
+import importlib.util
 import json
 import re
 import shlex
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 
@@ -20,6 +22,9 @@ from lrnn_theory import Automaton, languages, verify
 from lrnn_theory.verification import Undecided
 
 ROOT = Path(__file__).parents[1]
+NEEDS_FLA = pytest.mark.skipif(
+    importlib.util.find_spec("fla") is None, reason="needs the extra fla"
+)
 VOID = {"meta", "br", "hr", "img", "input", "link"}
 SECTIONS = ["automaton", "profile", "architectures", "construction", "weights", "verdicts"]
 
@@ -143,6 +148,61 @@ def test_wide_pictures_shrink_while_their_text_is_legible():
     assert least_width(outlines.replace("'1'", '"900pt"')) == "525"  # 5.25 of 9 points
     graph = (outlines + text).replace("width='1'", 'width="1000.00pt"')
     assert least_width(graph.replace("size='1'", 'size="10.50"')) == "500"
+
+
+@pytest.mark.parametrize("to", [None, "torch", pytest.param("fla", marks=NEEDS_FLA)])
+def test_a_weight_file_is_reported(tmp_path, to):
+    """About the automaton that it implements, whatever it was made for."""
+    path, out = tmp_path / "w.safetensors", tmp_path / "r.html"
+    compile_dfa("(11)*").save(path)
+    if to:
+        again = tmp_path / "m.safetensors"
+        assert command("export", str(path), "-o", str(again), "--to", to, "--no-trial").code == 0
+        path = again
+    ran = command("report", str(path), "-o", str(out), "-a", "bfloat16", "--json")
+    assert ran.code == 0, ran.err
+    found = json.loads(ran.out)
+    assert found["automaton"]["minimal_states"] == 2
+    assert found["verdicts"][0]["verdict"] == "proved"
+    assert found["construction"]["construction"] == ("" if to else "parity")
+    assert (found["construction"]["claims"] is None) == bool(to)
+    assert found["contrast"] is None
+    text = out.read_text()
+    check_page(text)
+    assert ("nothing is claimed of them" in text) == bool(to)
+    lines = [shlex.split(line)[1:] for line in found["commands"]]
+    assert all(str(path) in line or "automaton.json" in line for line in lines)
+    for line in lines[:4]:
+        line = [str(tmp_path / x) if x == "automaton.json" else x for x in line]
+        assert command(*line).code == 0, line
+
+
+def test_a_file_that_names_a_construction_is_not_believed(tmp_path):
+    path = tmp_path / "w.safetensors"
+    replace(compile_dfa("(111)*"), construction="parity").save(path)
+    ran = command("report", str(path), "--json", "-a", "bfloat16")
+    assert json.loads(ran.out)["construction"]["claims"] is None
+
+
+def test_weight_files_that_are_none_are_one_line(tmp_path):
+    path, out = tmp_path / "w.safetensors", str(tmp_path / "r.html")
+    assert "No such file" in command("report", str(path), "-o", out).err
+    compile_dfa("(11)*").save(path)
+    assert "are for automata" in command("report", str(path), "-o", out, "--sink").err
+    path.write_bytes(path.read_bytes()[:200])
+    ran = command("report", str(path), "-o", out)
+    assert (ran.code, ran.err.count("\n")) == (2, 1)
+    assert "no whole safetensors file" in ran.err
+
+
+def test_a_network_that_drifts_in_fractions_is_left_in_time(tmp_path):
+    """Rounded turns never come back exactly, and their fractions grow with every letter."""
+    path, module = str(tmp_path / "w.safetensors"), str(tmp_path / "m.safetensors")
+    compile_dfa(languages.mod(60), "rotation").save(path)
+    assert command("export", path, "-o", module, "--no-trial").code == 0
+    ran = command("report", module, "--json", "--seconds", "1")
+    assert ran.code == 2
+    assert "takes more than 1 s" in ran.err
 
 
 def test_same_page_every_time():

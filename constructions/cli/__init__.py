@@ -344,11 +344,12 @@ def check_certificate(
     as_json: Json = False,
 ) -> int:
     """Prove the claim of a certificate again, with a checker that shares no code with verify."""
+    from constructions.cli.source import read_weights
+
     with display.progress("checking"):
         from lrnn_theory.impossibility import check
-        from lrnn_theory.lrnn import LRNN
 
-        verdict = check(certificate, LRNN.load(weights) if weights else None)
+        verdict = check(certificate, read_weights(weights) if weights else None)
     facts = display.verdict_facts(verdict)
     text = f"checked again: {verdict.arithmetic}: {display.verdict_text(verdict)}"
     display.put(facts, text, as_json=as_json)

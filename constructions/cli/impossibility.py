@@ -64,16 +64,15 @@ def refute_weights(
 
     Exit code 1: refuted in some arithmetic; 3: nothing found, which proves nothing.
     """
-    from constructions.cli.source import read_automaton, source_kind
+    from constructions.cli.source import read_automaton, read_weights, source_kind
     from lrnn_theory import arithmetic as numbers
-    from lrnn_theory.lrnn import LRNN
 
     names = [str(numbers.Arithmetic.parse(a)) for a in arithmetic or ["float32:cast"]]
     if certificate and len(names) > 1:
         raise ValueError(f"Option '--certificate' takes one arithmetic, not {len(names)}.")
     with display.progress("loading torch"):
         from lrnn_theory.impossibility import refute
-    lrnn = LRNN.load(weights)
+    lrnn = read_weights(weights)
     letters = lrnn.letters if source_kind(language) == "regex" else None
     automaton = read_automaton(language, letters, sink=sink)
     options: dict[str, Any] = {} if budget is None else {"budget": budget}

@@ -54,13 +54,12 @@ class Wish:
     def network(self) -> LRNN:
         """A weight file, or what an automaton compiles to."""
         from constructions import compile_dfa
-        from constructions.cli.source import source_kind
-        from lrnn_theory.lrnn import LRNN
+        from constructions.cli.source import read_weights, source_kind
 
         if source_kind(self.source) == "weights":
             if self.construction:
                 raise ValueError("Option '--construction' is for automata, not for a weight file.")
-            return LRNN.load(self.source)
+            return read_weights(self.source)
         return compile_dfa(self.automaton(), self.construction)
 
     def one_arithmetic(self, default: str) -> str:

@@ -50,15 +50,14 @@ def find_horizon(
     as_json: Json = False,
 ) -> int:
     """Find the first length at which a linear RNN answers wrongly."""
-    from constructions.cli.source import read_automaton, source_kind
+    from constructions.cli.source import read_automaton, read_weights, source_kind
     from constructions.cli.words import read_words
     from lrnn_theory import arithmetic as numbers
-    from lrnn_theory.lrnn import LRNN
 
     names = [str(numbers.Arithmetic.parse(a)) for a in arithmetic or ["float32"]]
     with display.progress("loading torch"):
         from lrnn_theory.verification import horizon
-    lrnn = LRNN.load(weights)
+    lrnn = read_weights(weights)
     letters = lrnn.letters if source_kind(source) == "regex" else None
     automaton = read_automaton(source, letters, sink=sink)
     kind = words
@@ -128,9 +127,9 @@ def take_census(
     as_json: Json = False,
 ) -> int:
     """Find the period that every state of a one-layer linear RNN ends in."""
-    from lrnn_theory.lrnn import LRNN
+    from constructions.cli.source import read_weights
 
-    lrnn = LRNN.load(weights)
+    lrnn = read_weights(weights)
     if len(lrnn.levels) != 1 or lrnn.tail:
         raise ValueError("A census needs a linear RNN of one layer.")
     if letter is not None and letter not in lrnn.letters:

@@ -55,12 +55,12 @@ def stream_word(
 ) -> int:
     """Run a linear RNN on one word of any length, alone or with others under torchrun."""
     from constructions.cli.device import pick_device
+    from constructions.cli.source import read_weights
     from constructions.cli.words import names
     from lrnn_theory import arithmetic as numbers
-    from lrnn_theory.lrnn import LRNN
 
     name = str(numbers.Arithmetic.parse(arithmetic))
-    lrnn = LRNN.load(weights)
+    lrnn = read_weights(weights)
     if output and lrnn.kind != "dfa":
         raise ValueError(f"Option '--output' needs a dfa, not a {lrnn.kind} machine.")
     file = LetterFile(word, lrnn.letters)

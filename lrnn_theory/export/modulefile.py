@@ -129,6 +129,8 @@ def _check_names(structure: dict[str, Any]) -> None:
     kind, empty = structure["kind"], structure["empty_output"]
     if kind not in get_args(Kind):
         raise ValueError(f"its kind must be one of {', '.join(get_args(Kind))}, not {kind!r:.80}")
+    if kind == "dfa" and structure["output_symbols"] != ["0", "1"]:
+        raise ValueError("its output_symbols must be '0', '1', those of a dfa")
     least = -1 if kind == "mealy" else 0
     if type(empty) is not int or not least <= empty < len(structure["output_symbols"]):
         raise ValueError(f"its output for the empty word is out of range: {empty!r:.80}")

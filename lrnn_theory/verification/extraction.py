@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import replace
 
@@ -92,7 +93,8 @@ def _close(
     nothing = np.zeros((len(classes), 1), np.int32)
     target = Target(nothing, 0, nothing[0], classes)
     started = time.monotonic()
-    reached = Configurations(lrnn, target, arithmetic, device, merge=True)
+    until = math.inf if budget.seconds is None else started + budget.seconds
+    reached = Configurations(lrnn, target, arithmetic, device, merge=True, until=until)
     after, output = [], []
     for step in reached.steps():
         after.append(step.number.cpu())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Hashable
 from typing import Any
 
@@ -101,16 +103,17 @@ class StateTable:
             self._shown.append(torch.tensor(sights, device=self.device))
         return self._shown.rows[states]
 
-    def representatives(self, limit: int) -> Tensor | None:
+    def representatives(self, limit: int, until: float = math.inf) -> Tensor | None:
         """For every state, the first one that reads the same whatever actions follow.
 
-        Closes the layer by itself; None if it has more than `limit` states.
+        Closes the layer by itself; None if it has more than `limit` states, or the
+        `time.monotonic()` is `until`.
         """
         n_actions, first = self.layer.n_actions, 0
         after, read = [], []
         while first < len(self):
             end = len(self)
-            if end > limit:
+            if end > limit or time.monotonic() > until:
                 return None
             states = torch.arange(first, end, device=self.device).repeat_interleave(n_actions)
             actions = torch.arange(n_actions, device=self.device).repeat(end - first)

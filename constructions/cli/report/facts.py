@@ -90,6 +90,7 @@ def study(
     source: str,
     *,
     construction: str | None = None,
+    lrnn: LRNN | None = None,
     arithmetics: Sequence[str] = FORMATS,
     seconds: float = 10.0,
     progress: Callable[[str], None] = lambda _: None,
@@ -100,6 +101,7 @@ def study(
         automaton: the automaton.
         source: how to name it, as on the command line.
         construction: the construction to use; by default the cheapest that applies.
+        lrnn: the network to judge, from a file that `source` names, instead of a construction's.
         arithmetics: where the network is judged.
         seconds: time to spend on verdicts and horizons; when it is spent, the rest is undecided,
             and the report says so.
@@ -118,7 +120,9 @@ def study(
     progress("compiling")
     candidates = tuple(explain(automaton))
     picked = next(c.lrnn for c in candidates if c.picked)
-    lrnn = compile_dfa(automaton, construction) if construction else picked
+    loaded = lrnn is not None
+    if not loaded:
+        lrnn = compile_dfa(automaton, construction) if construction else picked
     if lrnn is None:
         raise ValueError("No construction can be picked.")
     deadline = time.perf_counter() + seconds
@@ -126,22 +130,24 @@ def study(
     contrast = None
     rounding = [name for name in names if name != "exact"]
     other = _contrast(candidates, lrnn) if profile.minimal_states <= MAX_CONTRAST else None
-    if other is not None and rounding:
+    if other is not None and rounding and not loaded:
         contrast = _try(other, automaton, rounding, deadline, progress)
     facts = {
         "source": source,
         "versions": _versions(),
         "automaton": _automaton_facts(automaton, profile),
         "profile": profile.to_dict(),
-        "construction": _construction_facts(lrnn, automaton),
+        "construction": _construction_facts(lrnn, automaton, candidates),
         "candidates": [candidate_facts(c) for c in candidates],
         **_trial_facts(trial),
         "contrast": None
         if contrast is None
-        else {"construction": _construction_facts(contrast.lrnn, automaton)}
+        else {"construction": _construction_facts(contrast.lrnn, automaton, candidates)}
         | _trial_facts(contrast),
         "weights": weight_facts(lrnn),
-        "commands": _commands(source, lrnn, construction, arithmetics, trial),
+        "commands": _file_commands(source, arithmetics)
+        if loaded
+        else _commands(source, lrnn, construction, arithmetics, trial),
     }
     return Study(source, automaton, profile, candidates, trial, contrast, facts)
 
@@ -219,14 +225,17 @@ def _automaton_facts(automaton: Automaton, profile: Profile) -> Report:
     }
 
 
-def _construction_facts(lrnn: LRNN, automaton: Automaton) -> Report:
-    known = CONSTRUCTIONS[lrnn.construction]
-    claims = known.claims(core_of(automaton)[1])
+def _construction_facts(
+    lrnn: LRNN, automaton: Automaton, candidates: Sequence[Candidate]
+) -> Report:
+    """What is claimed is null for a network from a file that names no construction that applies."""
+    applies = {c.construction.key for c in candidates if not c.obstacles}
+    known = CONSTRUCTIONS[lrnn.construction] if lrnn.construction in applies else None
     return {
         **display.lrnn_facts(lrnn),
-        "statement": known.statement,
-        "citation": known.citation,
-        "claims": vars(claims),
+        "statement": known.statement if known else None,
+        "citation": known.citation if known else None,
+        "claims": vars(known.claims(core_of(automaton)[1])) if known else None,
         "bits": exact_bits(lrnn),
         "state": lrnn.state_size,
     }
@@ -281,6 +290,19 @@ def _commands(
             break
     lines.append(f"lrnn horizon {exact} --plot horizon.svg weights.safetensors {quoted}")
     return lines
+
+
+def _file_commands(source: str, names: Sequence[str]) -> list[str]:
+    """Likewise for a weight file, whose automaton gets a file first."""
+    file = ("-- " if source.startswith("-") else "") + shlex.quote(source)
+    exact = " ".join(f"-a {shlex.quote(a)}" for a in names)
+    return [
+        f"lrnn extract -a exact -o automaton.json {file}",
+        "lrnn analyze automaton.json",
+        "lrnn compile --explain automaton.json",
+        f"lrnn verify {exact} {file} automaton.json",
+        f"lrnn horizon {exact} --plot horizon.svg {file} automaton.json",
+    ]
 
 
 def counterexample(trial: Trial) -> Refuted | None:
