@@ -149,8 +149,9 @@ class GpuScan:
         """
         first = words.heads[0]
         batch, time = len(first.letters), first.time
-        in_stretches = first.lengths is None and 0 < batch < _FEW_WORDS and time > 0
-        in_stretches = in_stretches and all(head.copies for head in self.heads)
+        few = first.lengths is None and 0 < batch < _FEW_WORDS and time > 0
+        cuts = [head.copies.cut(first).stretches for head in self.heads if few and head.copies]
+        in_stretches = len(cuts) == len(self.heads) and cuts[0] > 1  # all cut words alike
         narrow = self._small and (outputs == "bits" or in_stretches)
         kind = torch.uint8 if narrow else torch.int64
         if not first.letters.numel():
@@ -163,8 +164,8 @@ class GpuScan:
         ]
         void, read = _any([x for x, _ in pairs]), pairs[0][1]
         if self._joins is not None:
-            parts = [x.every for _, x in pairs]
-            every = torch.empty_like(read.every, dtype=kind)
+            parts = [x.every for _, x in pairs if x.every is not None]
+            every = torch.empty_like(parts[0], dtype=kind)
             self._joins.join(parts, first.lengths, every, past=True)
             read = read._replace(every=every)
             self._join(words)
