@@ -13,7 +13,7 @@ from lrnn_theory.scanning import Outputs
 
 _BLOCK = 128
 _WARP = 32
-_FEW_LANES = 1 << 14
+_FEW_LANES = 1 << 15
 """Lanes that are spread over as many processors as there are, a warp each."""
 
 
