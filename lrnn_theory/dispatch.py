@@ -164,6 +164,14 @@ def summaries(
     return stretches
 
 
+def runs_compiled(lrnn: LRNN, arithmetic: str | Arithmetic) -> bool:
+    """Whether `scan` takes states through long words in compiled code on a CPU."""
+    arithmetic = Arithmetic.parse(arithmetic)
+    if arithmetic.order != "sequential":
+        return False
+    return not isinstance(_kept("compiled", lrnn, arithmetic, torch.device("cpu")), str)
+
+
 def _seconds(lrnn: LRNN, batch: int, time: int) -> float:
     """About how long the reference takes."""
     seconds = time * (_STEP * len(lrnn.widths) + batch * _LETTER)

@@ -3,6 +3,7 @@
 import json
 import sys
 from dataclasses import replace
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -186,6 +187,25 @@ def test_a_mealy_machine_of_several_layers_is_followed():
     assert len(mealy.lrnn.levels) > 1
     words = ["abccbacab", "cab", ""]
     assert horizon(mealy.lrnn, mealy.automaton, "float16", words).covered == (9, 3, 0)
+
+
+@settings(max_examples=10)
+@given(st.sampled_from(COARSE), st.lists(st.text("ab", max_size=200), min_size=1, max_size=4))
+def test_heads_err_where_the_plain_scan_errs(arithmetic, words):
+    automaton = languages.mod(35, "ab")
+    x, y = (compile_dfa(languages.mod(p, "ab"), "rotation") for p in (5, 7))
+    both = x.output[:, None] * y.output
+    lrnn = replace(x, heads=x.heads + y.heads, combine=(both,), output=np.arange(2))
+    with patch("lrnn_theory.verification.horizon._SHORTEST", 8):
+        found = horizon(lrnn, automaton, arithmetic, words)
+    assert list(found.first) == [first_error(lrnn, automaton, arithmetic, w) for w in words]
+    for first, covered, word in zip(found.first, found.covered, words, strict=True):
+        assert covered == (len(word) if first is None else first - 1)
+
+
+def test_random_words_are_followed_as_far_by_heads_as_by_one():
+    found = horizon(compile_dfa(languages.mod(6)), languages.mod(6), words="random", count=2)
+    assert (found.first, found.covered) == ((None, None), (1_000_000, 1_000_000))
 
 
 def test_misuse():

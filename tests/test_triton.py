@@ -38,12 +38,14 @@ def assert_same_in_triton(lrnn, tokens, arithmetic, lengths=None, initial=None):
             )
             for of in ("triton", "reference")
         )  # fmt: skip
+        assert found[0].dtype == wanted[0].dtype
         assert torch.equal(found[0], wanted[0])
         assert torch.equal(found[1].output, wanted[1].output)
         pairs = zip(found[1].hidden, wanted[1].hidden, strict=True)
         assert all(same_bits(*map(_on_host, pair)) for pair in pairs)
         if lengths is None and initial is None:  # then states need not be kept
             alone = scan(lrnn, tokens, arithmetic, outputs=outputs, device=DEVICE, backend="triton")
+            assert alone.dtype == wanted[0].dtype
             assert torch.equal(alone, wanted[0])
     return wanted[1]
 

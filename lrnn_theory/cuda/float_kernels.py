@@ -339,7 +339,8 @@ def read_floats(
     letters, wrong, lengths, state, output, every, marked,
     action, values, betas, b, entries, offsets, follow, known,
     lanes, time, stride, count, length,
-    LEVELS: tl.constexpr, NUMBERS: tl.constexpr, HAS_LENGTHS: tl.constexpr, RAGGED: tl.constexpr,
+    LEVELS: tl.constexpr, NUMBERS: tl.constexpr,
+    FRESH: tl.constexpr, HAS_LENGTHS: tl.constexpr, RAGGED: tl.constexpr,
     EVERY: tl.constexpr, UNROLLED: tl.constexpr,
     ONCE: tl.constexpr, FMA: tl.constexpr, ODD: tl.constexpr,
     INNER: tl.constexpr, FINAL: tl.constexpr, FINAL_TYPE: tl.constexpr, BLOCK: tl.constexpr,
@@ -347,7 +348,8 @@ def read_floats(
     """Read words.
 
     letters, wrong, lengths, output, every and known: as `read_packed` takes them; state: (numbers,
-    lanes), those of all levels, taken on; marked: (lanes,), which words met an infinity or a NaN.
+    lanes), those of all levels, taken on, or if FRESH (numbers, 1), as there; marked: (lanes,),
+    which words met an infinity or a NaN, and wrong[1] becomes 1 if there is one.
     """
     DEPTH: tl.constexpr = len(LEVELS) // 4
     lane = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
@@ -356,7 +358,7 @@ def read_floats(
     row, begin = begins(lane, count, length)
     h = ()
     for k in tl.static_range(NUMBERS):
-        h = h + (tl.load(state + k * lanes + lane),)
+        h = h + (tl.load(state + (k + lane * 0 if FRESH else k * lanes + lane)),)
     poison = tl.zeros_like(h[0])
     c = tl.load(output + lane).to(tl.int32)
     strange = c ^ c
@@ -391,8 +393,9 @@ def read_floats(
                     )  # fmt: skip
                     if EVERY:
                         sink += lanes
-    for k in tl.static_range(NUMBERS):
-        tl.store(state + k * lanes + lane, h[k], mask=inside)
+    if not FRESH:
+        for k in tl.static_range(NUMBERS):
+            tl.store(state + k * lanes + lane, h[k], mask=inside)
     if not EVERY:
         FIRST: tl.constexpr = LEVELS[4 * DEPTH - 4][5]
         # A word of no letter has no context: any will do, since its output is not taken.
@@ -401,5 +404,6 @@ def read_floats(
         c = tl.where(end > 0, told, c)
     tl.store(output + lane, c, mask=inside)
     tl.store(marked + lane, (poison != 0).to(tl.int8), mask=inside)
+    report(poison != 0, wrong + 1)
     if not HAS_LENGTHS:
         report(strange != 0, wrong)

@@ -101,7 +101,8 @@ class FloatScan:
             described.extend(self._describe(level, below, classes, stored))
         if self._numbers > _MOST_NUMBERS or self._terms > _MOST_TERMS:
             raise UnsupportedError(f"{self._numbers} numbers and {self._terms} products a step")
-        self._h0 = torch.from_numpy(np.concatenate(initial)).to(self.carrier).to(device)
+        self.first = torch.from_numpy(np.concatenate(initial)).to(self.carrier).to(device)[:, None]
+        """The initial state, (numbers, 1)."""
         self._options: dict[str, Any] = {
             "LEVELS": tuple(described),
             "NUMBERS": self._numbers,
@@ -151,14 +152,13 @@ class FloatScan:
 
     def start(self, batch: int) -> torch.Tensor:
         """The initial states, (numbers, batch)."""
-        starts = self._h0[:, None].expand(-1, batch)
-        return starts.clone(memory_format=torch.contiguous_format)
+        return self.first.expand(-1, batch).clone(memory_format=torch.contiguous_format)
 
     def run(self, words: Words) -> torch.Tensor:
         """Read words; their states are numbers, (numbers, batch), of dtype `carrier`.
 
         Returns:
-            Which words met an infinity or a NaN, (batch,): their results are void.
+            Which words met an infinity or a NaN, (batch,), as integers: their results are void.
         """
         marked = torch.empty(len(words.letters), dtype=torch.int8, device=self.device)
         read_words(
@@ -169,7 +169,7 @@ class FloatScan:
             enable_fp_fusion=False,
             **self._options,
         )
-        return marked.bool()
+        return marked
 
 
 def _dense(stored: StoredLayer) -> tuple[tuple[int, ...], tuple[int, ...], NDArray[Any]]:

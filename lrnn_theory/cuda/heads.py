@@ -58,7 +58,7 @@ class Head:
                 self.stretches = str(reason)
 
     def read_last(self, words: Words) -> torch.Tensor | None:
-        """Read words, of one letter at least, to the last output; which of them are void."""
+        """Read words, of one letter at least, to the last output; which are void, as integers."""
         if self.copies is None or words.lengths is not None:
             return self.states.scan.run(words)
         self.copies.run(self.states.scan, self.copies.cut(words))
@@ -67,7 +67,7 @@ class Head:
     def read_every(
         self, words: Words, in_stretches: bool, kind: torch.dtype
     ) -> tuple[torch.Tensor | None, Words]:
-        """Read words; which of them are void, and the words with `every`, of a type.
+        """Read words; which of them are void, as integers, and the words with `every`, of a type.
 
         In stretches, words are read twice: first for the states that these start from.
         """

@@ -13,7 +13,7 @@ from lrnn_theory.scanning import Outputs
 
 _BLOCK = 128
 _WARP = 32
-_FEW_LANES = 1 << 14
+_FEW_LANES = 1 << 15
 """Lanes that are spread over as many processors as there are, a warp each."""
 
 
@@ -29,8 +29,9 @@ class Words(NamedTuple):
 
     Attributes:
         letters: (batch, stride), uint8, rows as `aligned` makes them.
-        wrong: (1,), int32, becomes 1 if a letter is none; past the end of a word anything goes, and
-            where there are lengths nothing is said.
+        wrong: (2,), int32, of which the first becomes 1 if a letter is none (past the end of a word
+            anything goes, and where there are lengths nothing is said), the second if a word is
+            void.
         time: letters of a row that are read at most.
         lengths: (batch,), or None if all words fill their row.
         state: (numbers, lanes), of the kernel's type.
@@ -40,7 +41,7 @@ class Words(NamedTuple):
         stretches: so many of a word.
         length: letters of a stretch; `time` if there is one, else a multiple of 8.
         fresh: whether `state` is one that all words start from, (numbers, 1), and that stays as it
-            is, since nobody asks where they end; for `CopiesScan` only.
+            is, since nobody asks where they end.
     """
 
     letters: torch.Tensor
@@ -68,7 +69,7 @@ def read_words(
         words.state, words.output, words.output if every is None else every,
         *tables, len(words.output), words.time, words.letters.shape[1],
         words.stretches, words.length,
-        EVERY=every is not None, HAS_LENGTHS=ends is not None,
+        FRESH=words.fresh, EVERY=every is not None, HAS_LENGTHS=ends is not None,
         RAGGED=ends is not None or not filled, **few, **options,
     )  # fmt: skip
 

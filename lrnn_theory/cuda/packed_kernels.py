@@ -177,18 +177,18 @@ def read_packed(
     letters, wrong, lengths, state, output, every,
     column_of, columns, follow, known,
     lanes, time, stride, count, length,
-    LEVELS: tl.constexpr, HAS_LENGTHS: tl.constexpr, RAGGED: tl.constexpr, EVERY: tl.constexpr,
-    UNROLLED: tl.constexpr, STAGGERED: tl.constexpr, BLOCK: tl.constexpr,
+    LEVELS: tl.constexpr, FRESH: tl.constexpr, HAS_LENGTHS: tl.constexpr, RAGGED: tl.constexpr,
+    EVERY: tl.constexpr, UNROLLED: tl.constexpr, STAGGERED: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
     """Read words.
 
     letters: rows of `stride` bytes, a multiple of four, of which `time` are letters, in `count`
     stretches of `length`, a lane each; wrong: set by `report`, unless rows have lengths; lengths:
-    (rows,), letters of every row; state: (levels, lanes), taken on; output: (lanes,), taken on;
-    every: (length rounded up to four, lanes), where outputs go if EVERY; known: letters.  A level
-    is (n, width, ones, least, support, multiplier, shift, first, size, whether columns are stored
-    by context, and where then, how far apart they are, whether there is one more, which is added,
-    its first context).
+    (rows,), letters of every row; state: (levels, lanes), taken on, or if FRESH (levels, 1), from
+    which all start, and which stays as it is; output: (lanes,), taken on; every: (length rounded up
+    to four, lanes), where outputs go if EVERY; known: letters.  A level is (n, width, ones, least,
+    support, multiplier, shift, first, size, whether columns are stored by context, and where then,
+    how far apart they are, whether there is one more, which is added, its first context).
     """
     DEPTH: tl.constexpr = len(LEVELS)
     lane = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
@@ -198,7 +198,7 @@ def read_packed(
     h = ()
     contexts = ()
     for i in tl.static_range(DEPTH):
-        h = h + (tl.load(state + i * lanes + lane),)
+        h = h + (tl.load(state + (i + lane * 0 if FRESH else i * lanes + lane)),)
         contexts = contexts + (_first_context(lane, LEVELS, i),)
     c = tl.load(output + lane).to(tl.int32)
     strange = c ^ c
@@ -244,8 +244,9 @@ def read_packed(
             )  # fmt: skip
             if EVERY:
                 sink += lanes
-    for i in tl.static_range(DEPTH):
-        tl.store(state + i * lanes + lane, h[i], mask=inside)
+    if not FRESH:
+        for i in tl.static_range(DEPTH):
+            tl.store(state + i * lanes + lane, h[i], mask=inside)
     if not EVERY:
         # A word of no letter has no context: any will do, since its output is not taken.
         context = tl.where(end > 0, c, 0)

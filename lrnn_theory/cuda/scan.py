@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -62,7 +62,7 @@ class GpuScan:
         self._small = contexts <= _MOST_LETTERS
         self.machine = Machine(lrnn, replace(arithmetic, order="sequential", chunk=0), device)
         self.device = device
-        self._wrong = torch.zeros(1, dtype=torch.int32, device=device)
+        self._wrong = torch.zeros(2, dtype=torch.int32, device=device)
 
     def checks(self, tokens: torch.Tensor, lengths: torch.Tensor | None) -> bool:
         """As `FastScan` says: where kernels read the bytes as they are."""
@@ -82,19 +82,25 @@ class GpuScan:
             void, found = self.read_last(words), words.output
         else:
             void, found = self.read_every(words, outputs)
-        if self.checks(tokens, lengths) and int(self._wrong):
-            self._wrong = torch.zeros_like(self._wrong)  # other threads still hold the old one
-            raise UnsupportedError("a letter out of range")
+        checks, again = self.checks(tokens, lengths), False
+        if checks or void:
+            wrong, met = words.heads[0].wrong.tolist()
+            again = bool(void and met)
+            if wrong or met:
+                self._wrong = torch.zeros_like(self._wrong)  # other threads still hold the old one
+            if wrong and checks:
+                raise UnsupportedError("a letter out of range")
         after = None
-        again = void is not None and bool(void.any())
         if keep or again:
             start = self.machine.start(len(tokens)) if initial is None else initial
-            hidden = []
-            for head, part, levels in zip(self.heads, words.heads, self._levels, strict=True):
-                hidden += head.states.leave(part.state, start.hidden[levels])
+            hidden: list[Any] = []
+            if keep:
+                for head, part, levels in zip(self.heads, words.heads, self._levels, strict=True):
+                    hidden += head.states.leave(part.state, start.hidden[levels])
             after = ScanState(tuple(hidden), start.shifted, words.output.clone())
-            if void is not None and again:
-                self._read_again(void, tokens, lengths, start, after, found, outputs)
+            if again:
+                marked = torch.stack(void).any(dim=0)
+                self._read_again(marked, tokens, lengths, start, after, found, outputs)
         return found, after
 
     def words(
@@ -122,7 +128,6 @@ class GpuScan:
         parts = []
         for head, levels in zip(self.heads, self._levels, strict=True):
             fresh = initial is None and lengths is None and tokens.numel() > 0 and not keep
-            fresh = fresh and head.copies is not None
             if initial is not None:
                 state = head.states.enter(initial.hidden[levels])
             else:
@@ -132,39 +137,40 @@ class GpuScan:
             parts.append(words)
         return HeadWords(parts, output)
 
-    def read_last(self, words: HeadWords) -> torch.Tensor | None:
-        """Read words to the last output; which of them are void."""
+    def read_last(self, words: HeadWords) -> list[torch.Tensor]:
+        """Read words to the last output; for heads that round, which of them are void."""
         if not words.heads[0].letters.numel():
-            return None
+            return []
         found = [h.read_last(x) for h, x in zip(self.heads, words.heads, strict=True)]
         self._join(words)
-        return _any(found)
+        return [x for x in found if x is not None]
 
     def read_every(
         self, words: HeadWords, outputs: Outputs
-    ) -> tuple[torch.Tensor | None, torch.Tensor]:
-        """Read words; which of them are void, and all their outputs.
+    ) -> tuple[list[torch.Tensor], torch.Tensor]:
+        """Read words; for heads that round, which of them are void; and all outputs.
 
         Few words are read in stretches, if all heads can.
         """
         first = words.heads[0]
         batch, time = len(first.letters), first.time
-        in_stretches = first.lengths is None and 0 < batch < _FEW_WORDS and time > 0
-        in_stretches = in_stretches and all(head.copies for head in self.heads)
+        few = first.lengths is None and 0 < batch < _FEW_WORDS and time > 0
+        cuts = [head.copies.cut(first).stretches for head in self.heads if few and head.copies]
+        in_stretches = len(cuts) == len(self.heads) and cuts[0] > 1  # all cut words alike
         narrow = self._small and (outputs == "bits" or in_stretches)
         kind = torch.uint8 if narrow else torch.int64
         if not first.letters.numel():
             nothing = torch.empty(time, batch, dtype=kind, device=self.device)
-            return None, tell(first._replace(every=nothing), outputs)
+            return [], tell(first._replace(every=nothing), outputs)
         own = kind if self._joins is None else torch.uint8 if self._small else torch.int32
         pairs = [
             head.read_every(x, in_stretches, own)
             for head, x in zip(self.heads, words.heads, strict=True)
         ]
-        void, read = _any([x for x, _ in pairs]), pairs[0][1]
+        void, read = [x for x, _ in pairs if x is not None], pairs[0][1]
         if self._joins is not None:
-            parts = [x.every for _, x in pairs]
-            every = torch.empty_like(read.every, dtype=kind)
+            parts = [x.every for _, x in pairs if x.every is not None]
+            every = torch.empty_like(parts[0], dtype=kind)
             self._joins.join(parts, first.lengths, every, past=True)
             read = read._replace(every=every)
             self._join(words)
@@ -192,11 +198,5 @@ class GpuScan:
         again, state = read(self.machine, rows, ends, start.take(void.cpu().numpy()), outputs)
         found[void] = again
         after.output[void] = state.output
-        for old, new in zip(after.hidden, state.hidden, strict=True):
+        for old, new in zip(after.hidden, state.hidden, strict=False):  # none, if nobody asked
             old[void] = new
-
-
-def _any(found: list[torch.Tensor | None]) -> torch.Tensor | None:
-    """Which words are void for some head."""
-    marked = [x for x in found if x is not None]
-    return torch.stack(marked).any(dim=0) if len(marked) > 1 else next(iter(marked), None)

@@ -48,9 +48,9 @@ class Stretches:
         Raises:
             UnsupportedError: if a letter is out of range.
         """
-        wrong = torch.zeros(1, dtype=torch.int32, device=letters.device)
+        wrong = torch.zeros(2, dtype=torch.int32, device=letters.device)
         moves = self._moves(letters.to(torch.uint8), wrong)
-        if int(wrong):
+        if int(wrong[0]):
             raise UnsupportedError("a letter out of range")
         return moves
 

@@ -9,25 +9,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from statistics import median
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from lrnn_theory.arithmetic import Arithmetic
 from lrnn_theory.automaton import Automaton
 from lrnn_theory.compiled import Follower
+from lrnn_theory.dispatch import runs_compiled, scan
 from lrnn_theory.lrnn import LRNN
-from lrnn_theory.scanning import Machine
 from lrnn_theory.verification.closure import Budget
+from lrnn_theory.verification.compositional import Target
 from lrnn_theory.verification.equivalence import Question, align, verify
 from lrnn_theory.verification.verdict import Proved, Refuted
 from lrnn_theory.words import encode_word
 
 BLOCK = 4096
-"""Letters of a random word that are drawn at once."""
+"""Letters of a random word that are drawn at once, and of any word that are read at most."""
+_SHORTEST = 64
+"""Letters that are read first: many words err early."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +138,8 @@ def horizon(
     question = Question(lrnn, wanted, arithmetic)
     compiled = Follower.supports(lrnn, question.working)
     if words == "random":
-        length = length or (1_000_000 if compiled else 10_000)
+        fast = compiled or runs_compiled(lrnn, question.working)
+        length = length or (1_000_000 if fast else 10_000)
         streams = [_random_letters(len(lrnn.letters), length, (seed, i)) for i in range(count)]
     elif words == "unary":
         streams = [iter([np.full(length or 10_000, index)])]
@@ -222,33 +226,44 @@ def _scan(
     letters: NDArray[np.int64],
     progress: Callable[[int], None] | None,
 ) -> tuple[list[int | None], list[int]]:
-    """All words at once through the plain scan; words that ended or erred are left out."""
-    target, machine = question.target, Machine(question.lrnn, question.working)
+    """All words at once by `scan`, in blocks that grow; those that ended or erred are left out."""
+    target, size = question.target, _SHORTEST
     first: list[int | None] = [None] * len(streams)
     covered = [0] * len(streams)
-    words = [(int(x) for block in stream for x in letters[block]) for stream in streams]
-    running = np.arange(len(streams))
-    state, q = machine.start(len(streams)), np.full(len(streams), target.initial)
-    while True:
-        read = np.array([next(words[i], -1) for i in running], np.int64)
-        state, q, running, a = (
-            state.take(read >= 0),
-            q[read >= 0],
-            running[read >= 0],
-            read[read >= 0],
-        )
-        if not len(running):
-            return first, covered
-        token = np.array(question.representative)[a]
-        state = machine.step(state, token if machine.on_host else torch.from_numpy(token))
-        after = target.delta[a, q]
-        response = target.response
-        expected = response[a, q] if response.ndim == 2 else response[after]
-        right = state.output.cpu().numpy() == expected
-        for i, fine in zip(running, right, strict=True):
-            covered[i] += int(fine)
-            if not fine:
-                first[i] = covered[i] + 1
-        state, q, running = state.take(right), after[right], running[right]
-        if progress and max(covered) % 100 == 0:
+    words = [(x for block in stream for x in block.tolist()) for stream in streams]
+    running, q = np.arange(len(streams)), np.full(len(streams), target.initial)
+    state = None
+    while len(running):
+        blocks = [np.fromiter(islice(words[i], size), np.int64) for i in running]
+        lengths = np.array([len(x) for x in blocks])
+        within = np.arange(lengths.max()) < lengths[:, None]
+        tokens = np.zeros(within.shape, np.int64)
+        tokens[within] = np.concatenate(blocks)
+        outputs, state = scan(
+            question.lrnn, tokens, question.working,
+            initial=state, lengths=lengths, return_state=True,
+        )  # fmt: skip
+        wanted, q = _answers(target, letters[tokens], q)
+        wrong = within & (outputs.numpy() != wanted)
+        for i, row, length in zip(running, wrong, lengths, strict=True):
+            place = int(row.argmax()) if row.any() else None
+            covered[i] += int(length) if place is None else place
+            first[i] = None if place is None else covered[i] + 1
+        if progress:
             progress(sum(covered))
+        on = (lengths == size) & ~wrong.any(axis=1)
+        state, q, running = state.take(on), q[on], running[on]
+        size = min(2 * size, BLOCK)
+    return first, covered
+
+
+def _answers(
+    target: Target, words: NDArray[np.int64], q: NDArray[Any]
+) -> tuple[NDArray[np.int64], NDArray[Any]]:
+    """What an automaton answers after every letter, from these states, and where it ends."""
+    wanted, response = np.empty_like(words), target.response
+    for t, a in enumerate(words.T):
+        after = target.delta[a, q]
+        wanted[:, t] = response[a, q] if response.ndim == 2 else response[after]
+        q = after
+    return wanted, q
