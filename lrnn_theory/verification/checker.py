@@ -76,14 +76,12 @@ class Float:
         name, _, mark = text.partition("!")
         self.precision, self.exponent, largest, overflow = FLOATS[name]
         need(mark in ("", "inf", "sat", "nan"), f"unknown overflow {mark[:40]!r}")
-        self.overflow, self.in_doubles = mark or overflow, True
-        self.ends, self.corners = (-largest, largest), (Fraction(2) ** self.exponent, largest)
+        self.overflow, self.in_doubles, self.finest = mark or overflow, True, 1 << -self.exponent
+        self.ends, self.corners = (-largest, largest), (Fraction(1, self.finest), largest)
 
     def grid(self, x, even=True):
         """The nearest number, were none too large; not `even`: of two, the smaller."""
         n, d = x.numerator, x.denominator
-        if n.bit_length() <= self.precision and d & (d - 1) == 0 and d <= 1 << -self.exponent:
-            return x  # a few bits, and a power of two
         size = n.bit_length() - d.bit_length()  # 2^(size - 1) < |x| < 2^(size + 1)
         size -= abs(n) << max(-size, 0) < d << max(size, 0)
         exponent = max(self.exponent, size - self.precision + 1)
@@ -95,9 +93,12 @@ class Float:
     def nearest(self, x):
         """The number that an exact number, an infinity or a NaN becomes."""
         if not isinstance(x, float):
+            n, d = x.numerator, x.denominator
+            if n.bit_length() <= self.precision and d & (d - 1) == 0 and d <= self.finest:
+                return n if d == 1 else x  # few bits, over a power of two
             x = self.grid(x)
             if abs(x) <= self.ends[1]:
-                return x.numerator if x.denominator == 1 else x
+                return x
             x = math.inf if x > 0 else -math.inf
         if math.isnan(x) or self.overflow == "nan":
             return math.nan  # always the same object, so that equal states are equal
@@ -131,10 +132,9 @@ class Arithmetic:
 
     def read(self, text, form):
         """A number of a format, or an exact one."""
-        if form and text in ("inf", "-inf", "nan"):
-            value = form.nearest(float(text))
-        else:
-            value = self.field.number(text) if " " in text else rational(text)
+        special = form and text in ("inf", "-inf", "nan")
+        parse = self.field.number if " " in text else rational
+        value = form.nearest(float(text)) if special else parse(text)
         same = form is None or [form.nearest(value)] == [value]  # in a list, NaN is NaN
         need(same, f"not a number of the format: {text[:40]!r}")
         return value
@@ -206,7 +206,7 @@ class Layer:
             for word, half in words:
                 score = self.scores.dot((c, x[start + i]) for i, c in word)
                 score = self.scores.store(score + half)
-                scores.append(score if score == score else -math.inf)  # which a NaN counts as
+                scores.append(-math.inf if score is math.nan else score)
             index, start = index * len(words) + scores.index(max(scores)), start + size
         previous, current = self.readout[action][index]
         return previous, current
