@@ -1,10 +1,9 @@
 """Prove the claim of a certificate again: python -I -S checker.py certificate.json.
 
-This file needs the standard library only and shares no code with the prover.  From the automaton,
-the stored weights and the wiring it computes all that is claimed again, in integers and fractions;
-a float is an infinity or a NaN.  What few certificates need is in checker_extension.py, which must
-lie beside this file then.  docs/certificates.md has the format and the proofs.
-Exit code: 0 "proved" holds, 1 "refuted" or "confused" holds, 2 the certificate is rejected.
+This file needs the standard library only and shares no code with the prover.  All that is claimed
+it computes again, in integers and fractions; a float is an infinity or a NaN.  For few certificates
+it loads checker_extension.py, from beside it.  docs/certificates.md has the format and the proofs.
+Exit code: 0 the proof holds, 1 "refuted" or "confused" holds, 2 the certificate is rejected.
 """
 
 import hashlib
@@ -361,7 +360,8 @@ def opened(data):
 def check(data, announce=lambda _: None):
     """Prove the claim of a certificate again: the Claim, or ValueError."""
     try:
-        claim = Claim(**opened(data))
+        read = extension().Census if "layer" in data else Claim
+        claim = read(**opened(data))
         cost = claim.cost(**claim.facts)
         announce(f"{claim.claim}: {cost} steps of layers, 10 to 500 microseconds each")
         need(cost <= MAX_STEPS, f"more than {MAX_STEPS} steps of layers")
@@ -392,7 +392,7 @@ def main(arguments):
         return 2
     word = claim.facts.get("word", claim.facts.get("words", "for all lengths"))
     print(f"checked: {claim.claim} {json.dumps(word)} in {claim.arithmetic}")
-    return int(claim.claim != "proved")
+    return int(claim.claim in ("refuted", "confused"))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ Real          irrational numbers
 model         layers in factors, in chunks, as trees, and in the cast model
 prepare       proofs that hold in every order of evaluation
 Tail          levels that exclude a state each
+Census        all states of one layer
 proof         the configurations of a network, listed or walked; two words that look alike
 """
 
@@ -16,6 +17,7 @@ from bisect import bisect_left
 from collections import Counter
 from fractions import Fraction
 from functools import partial
+from itertools import product
 from typing import Any
 
 core: Any = None  # the module that loads this file; it sets the name
@@ -52,6 +54,12 @@ class Format:
             return min(self.values[max(i - 1, 0) : i + 1], key=lambda v: abs(v - x))
         x = Fraction(x) / self.unit
         return (round(x) if even else math.ceil(x - Fraction(1, 2))) * self.unit
+
+    def multiples(self):
+        """All numbers of a fixed-point format."""
+        low, high = (int(x / self.unit) for x in self.ends)
+        core.need(high - low <= core.MAX_STATES, "too many numbers")
+        return [i * self.unit for i in range(low, high + 1)]
 
     def nearest(self, x):
         """The number that an exact number, an infinity or a NaN becomes."""
@@ -512,3 +520,53 @@ def replay(claim, word):
         last = here, letter
         here, answer, right = claim.after(here, letter)
     return last and seen(claim, *last, here), answer, right
+
+
+# -------------------------------------------------------------------- all states of a layer
+
+
+class Census:
+    """A certificate about one layer: what becomes of all its states, one action repeated."""
+
+    def __init__(self, claim, arithmetic, layer: Any, field=None, **facts):
+        self.claim, self.arithmetic, self.facts = claim, arithmetic, facts
+        rounds = core.Arithmetic(arithmetic, field)
+        follows = rounds.state and not rounds.order
+        core.need(claim == "census" and follows, "no census of this arithmetic")
+        self.layer, self.numbers = core.Layer(rounds, **layer), finite_numbers(rounds.form)
+
+    def cost(self, **_):
+        """The number of states."""
+        return len(self.numbers) ** len(self.layer.h0)
+
+    def prove(self, action, states, periods, overflow):
+        """How many states end in a cycle of each period, or leave the finite numbers."""
+        total, ends = self.cost(), {}  # the period that a state ends in; 0 beyond the numbers
+        core.need(total <= core.MAX_STATES, f"more than {core.MAX_STATES} states")
+        starts = list(product(self.numbers, repeat=len(self.layer.h0)))
+        for here in starts:
+            path = {}
+            while here not in path and here not in ends:
+                path[here] = len(path)
+                if any(isinstance(x, float) for x in here):
+                    ends[here] = 0
+                else:
+                    here = self.layer.after(here, action)
+            end = ends[here] if here in ends else len(path) - path[here]
+            ends.update(dict.fromkeys(path, end))
+        counts = Counter(ends[start] for start in starts)
+        found = total, counts.pop(0, 0), sorted(map(list, counts.items()))
+        core.need(found == (states, overflow, periods), "other counts than stated")
+
+
+def finite_numbers(form):
+    """All finite numbers of a format."""
+    if not isinstance(form, core.Float):
+        return sorted(set(form.values)) or form.multiples()
+    core.need(form.precision <= 11, "too many numbers")
+    numbers, unit = {0}, Fraction(1, form.finest)
+    while unit <= form.ends[1]:
+        numbers |= {m * unit for m in range(1 << form.precision)}
+        unit *= 2
+    positive = [x for x in numbers if x <= form.ends[1]]
+    return sorted({*positive, *(-x for x in positive)})

@@ -9,7 +9,7 @@ from typing import Any
 from lrnn_theory.arithmetic import Arithmetic
 from lrnn_theory.lrnn import LRNN
 from lrnn_theory.verification import checker
-from lrnn_theory.verification.certificate import Certificate, describe
+from lrnn_theory.verification.certificate import Certificate, certify_census, describe
 from lrnn_theory.verification.verdict import Proved, Refuted, Runs
 
 FEW_LETTERS = 1_000_000
@@ -38,6 +38,8 @@ def check(
     claim = checker.check(certificate.data)
     arithmetic = Arithmetic.parse(certificate.data["arithmetic"])
     need_weights(certificate.data, arithmetic, weights)
+    if claim.claim == "census":
+        return Proved(str(arithmetic), claim.facts, "census", certificate)
     if claim.claim == "proved":
         return Proved(str(arithmetic), {}, claim.method, certificate)
     words = [certificate.data["word"]] if claim.claim == "refuted" else certificate.data["words"]
@@ -51,11 +53,19 @@ def check(
 
 def need_weights(data: dict[str, Any], arithmetic: Arithmetic, weights: LRNN | None) -> None:
     """Raise a ValueError if weights are given that a certificate is not about."""
-    if weights is not None and (
-        list(weights.letters) != data["automaton"]["letters"]
-        or describe(weights, arithmetic) != data["lrnn"]
+    if weights is not None and not (
+        _among_layers(data, arithmetic, weights)
+        if "layer" in data
+        else list(weights.letters) == data["automaton"]["letters"]
+        and describe(weights, arithmetic) == data["lrnn"]
     ):
         raise ValueError("The certificate is about other weights than those given.")
+
+
+def _among_layers(data: dict[str, Any], arithmetic: Arithmetic, weights: LRNN) -> bool:
+    """Whether a census is about a layer of the weights."""
+    layers = (certify_census(level.layer, arithmetic).data for level in weights.levels)
+    return any(x["layer"] == data["layer"] and x.get("field") == data.get("field") for x in layers)
 
 
 def _letters(runs: list[list[Any]]) -> Sequence[str]:
