@@ -175,6 +175,16 @@ def test_a_tree_needs_a_reason():
     assert isinstance(check(wrong.certificate, lrnn), Refuted)
 
 
+@pytest.mark.parametrize("order", ["", "@chunk:2"])
+def test_an_entry_outside_a_matrix(order):
+    """Where letters are multiplied, only entries inside count; it is no matrix all the same."""
+    three = languages.mod(3)
+    lrnn = compile_dfa(three, construction="rotation")
+    certificate = verify(lrnn, three, "float32" + order).certificate
+    with pytest.raises(ValueError, match="unordered entries"):
+        check(forged(certificate, lambda d: level(d)["actions"][0]["a"][0].append([2, "1"])))
+
+
 def test_factors_are_not_matrices():
     """A matrix that is not diagonal does not fit a factored arithmetic, nor factors others."""
     three = languages.symmetric_group(3)

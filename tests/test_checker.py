@@ -133,6 +133,16 @@ def test_the_checker_rounds_correctly(name, x, cast, data):
     assert plain([near(x)]) == plain([wanted])
 
 
+@pytest.mark.parametrize("name", checker.FLOATS)
+def test_the_checker_rounds_at_both_ends(name):
+    """Below the smallest number, between numbers, at ties, and past the largest number."""
+    form, copy_of_format = parse_format(name), checker.Float(name)
+    smallest, largest = copy_of_format.corners
+    for k in range(-40, 41):
+        for x in (smallest * k / 8, Fraction(k, 3), largest + Fraction(k * largest, 2**10)):
+            assert plain([copy_of_format.nearest(x)]) == plain([form.round(Fraction(x))]), x
+
+
 @pytest.mark.parametrize("name", [n for n in FORMAT_NAMES if n[0] != "{"])
 def test_the_checker_stores_infinities_and_nan(name):
     for overflow in parse_format(name).overflows:
