@@ -1,5 +1,7 @@
 """The census of small formats: cycles of rounding, replayed."""
 
+import copy
+import json
 import sys
 from dataclasses import replace
 from fractions import Fraction
@@ -11,9 +13,21 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lrnn_theory import Dense, Layer, census
+from constructions import compile_dfa
+from lrnn_theory import (
+    Certificate,
+    Dense,
+    Diagonal,
+    Householder,
+    Layer,
+    Proved,
+    census,
+    check,
+    languages,
+)
 from lrnn_theory.arithmetic import Arithmetic
 from lrnn_theory.scanning.kernels import make_kernel, runs_natively
+from lrnn_theory.verification.certificate import digest
 
 
 def layer(matrix, b=(0, 0)):
@@ -78,6 +92,9 @@ def test_every_state_is_followed_to_its_cycle(entries, arithmetic):
             after = kernel.step(x, np.array([0]))
         return tuple(after.ravel().tolist())
 
+    proved = check(found.certificate)
+    assert isinstance(proved, Proved)
+    assert proved.statistics["periods"] == list(map(list, found.periods.items()))
     values = parsed.format.numbers()
     counts: dict[int, int] = {}
     for h in [(x, y) for x in values for y in values]:
@@ -137,3 +154,105 @@ def test_states_are_stepped_in_parts_by_the_action_that_is_asked_for(monkeypatch
 def test_what_has_no_census(arithmetic, message):
     with pytest.raises(ValueError, match=message):
         census(layer(QUARTERS), 0, arithmetic)
+
+
+# -------------------------------------------------------------------- certificates
+
+HALF = Fraction(1, 2)
+CERTIFIED = {
+    "every operation rounded": (layer(QUARTERS), "float8_e5m2:each"),
+    "beyond the numbers": (layer([[2, 0], [0, HALF]]), "float8_e4m3:wide+acc=float32"),
+    "a sum in float16": (layer([[HALF]], (HALF,)), "float16:each+fma"),
+    "wrapping": (layer([[3]], (1,)), "fixed6.1!wrap:each"),
+    "a set": (layer([[2, -4], [1, -2]]), "{-1,-1/2,1/3,1}"),
+    "factors": (
+        replace(
+            layer([[1]]),
+            transition=Householder(np.array([[1]]), np.array([2]), np.array([0, 1])),
+        ),
+        "fixed5.0:each+factored",
+    ),
+    "a diagonal in factored arithmetic": (
+        replace(layer([[1]]), transition=Diagonal([[-1]])),
+        "fixed5.0:each+factored",
+    ),
+    "irrational weights": (
+        compile_dfa(languages.mod(5), construction="rotation").levels[0].layer,
+        "fixed5.2:once",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CERTIFIED)
+def test_a_census_is_proved_again(name):
+    one, arithmetic = CERTIFIED[name]
+    found = census(one, 0, arithmetic)
+    proved = check(found.certificate)
+    assert (proved.method, proved.arithmetic) == ("census", found.arithmetic)
+    assert proved.statistics == {
+        "action": 0,
+        "states": found.states,
+        "periods": list(map(list, found.periods.items())),
+        "overflow": found.overflow,
+    }
+
+
+def forged(certificate, change):
+    data = copy.deepcopy(certificate.data)
+    change(data)
+    return data | {"digest": digest(data)}
+
+
+MOVES = census(layer([[2, 1], [0, 1]]), 0, "float8_e5m2:once").certificate
+LIES = {
+    "one state more": lambda d: d["periods"][0].__setitem__(1, d["periods"][0][1] + 1),
+    "another period": lambda d: d["periods"][0].__setitem__(0, 2),
+    "a period that no state has": lambda d: d["periods"].append([9, 0]),
+    "no period": lambda d: d.update(periods=[]),
+    "overflow": lambda d: d.update(overflow=d["overflow"] - 1),
+    "states": lambda d: d.update(states=d["states"] - 1),
+    "a weight": lambda d: d["layer"]["actions"][0]["a"][0].__setitem__(1, [1, "0"]),
+    "another action": lambda d: d.update(action=1),
+    "a claim": lambda d: d.update(claim="proved"),
+    "a method": lambda d: d.update(method="census"),
+    "a note": lambda d: d.update(note="for all inputs"),
+    "a format": lambda d: d.update(arithmetic="float8_e4m3:once"),
+    "the cast model": lambda d: d.update(arithmetic="float8_e5m2:cast"),
+    "exact numbers": lambda d: d.update(arithmetic="exact"),
+    "chunks": lambda d: d.update(arithmetic="float8_e5m2:once@chunk:2"),
+    "too many numbers": lambda d: d.update(arithmetic="float32:once"),
+    "too many states": lambda d: d.update(arithmetic="float16:once"),
+    "no layer": lambda d: d.pop("layer"),
+}
+
+
+@pytest.mark.parametrize("name", LIES)
+def test_a_forged_census_is_rejected(name):
+    with pytest.raises(ValueError) as error:  # noqa: PT011 - every line names another reason
+        check(forged(MOVES, LIES[name]))
+    assert "\n" not in str(error.value)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(numbers, min_size=6, max_size=6), st.lists(numbers, min_size=6, max_size=6))
+def test_a_census_of_another_layer_is_accepted_only_if_it_is_true(first, second):
+    found, other = (
+        census(layer([[a, b], [c, d]], inputs), 0, "fixed3.1:once")
+        for a, b, c, d, *inputs in (first, second)
+    )
+    change = {"layer": other.certificate.data["layer"]}
+    lie = Certificate(forged(found.certificate, lambda d: d.update(change)))
+    if (found.periods, found.overflow) == (other.periods, other.overflow):
+        assert isinstance(check(lie), Proved)
+    else:
+        with pytest.raises(ValueError, match="other counts"):
+            check(lie)
+
+
+@given(st.integers(0, 10**9))
+def test_every_flipped_bit_of_a_census_is_noticed(place):
+    text = bytearray(MOVES.text().encode())
+    place %= 8 * len(text)
+    text[place // 8] ^= 1 << place % 8
+    with pytest.raises(ValueError):  # noqa: PT011 - UTF-8, JSON or the digest
+        check(json.loads(text.decode()))

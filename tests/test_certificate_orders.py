@@ -175,6 +175,16 @@ def test_a_tree_needs_a_reason():
     assert isinstance(check(wrong.certificate, lrnn), Refuted)
 
 
+@pytest.mark.parametrize("order", ["", "@chunk:2"])
+def test_an_entry_outside_a_matrix(order):
+    """Where letters are multiplied, only entries inside count; it is no matrix all the same."""
+    three = languages.mod(3)
+    lrnn = compile_dfa(three, construction="rotation")
+    certificate = verify(lrnn, three, "float32" + order).certificate
+    with pytest.raises(ValueError, match="unordered entries"):
+        check(forged(certificate, lambda d: level(d)["actions"][0]["a"][0].append([2, "1"])))
+
+
 def test_factors_are_not_matrices():
     """A matrix that is not diagonal does not fit a factored arithmetic, nor factors others."""
     three = languages.symmetric_group(3)
@@ -182,7 +192,7 @@ def test_factors_are_not_matrices():
     dense, factored = (verify(lrnn, three, f"bfloat16:each{x}") for x in ("", "+factored"))
     assert isinstance(check(factored.certificate, lrnn), Proved)
     for certificate, text in ((dense, "bfloat16:each+factored"), (factored, "bfloat16:each")):
-        with pytest.raises(ValueError, match="no matrix"):
+        with pytest.raises(ValueError, match=r"no matrix|factors"):
             check(forged(certificate.certificate, lambda d: d.update(arithmetic=text)))  # noqa: B023
 
 

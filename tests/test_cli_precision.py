@@ -53,6 +53,18 @@ def test_census(seven):
     assert "61,009 states" in lrnn("census", seven).out
 
 
+def test_a_census_is_checked_again(seven, tmp_path):
+    out = tmp_path / "c.json"
+    ran = lrnn("census", seven, "-a", "fixed4.2", "--certificate", out)
+    assert (ran.code, f"certificate written to {out}" in ran.out) == (0, True)
+    again = lrnn("check", out, "--weights", seven)
+    assert again.code == 0
+    assert "of 256 states" in again.out
+    assert "every input length" not in again.out
+    compile_dfa("(0|10*1)*").save(other := tmp_path / "parity.safetensors")
+    assert lrnn("check", out, "--weights", other).code == 2
+
+
 def test_any_decoder(tmp_path):
     """A state that never moves tells nothing; two words show it."""
     path = tmp_path / "parity.safetensors"

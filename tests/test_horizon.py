@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from mutants import machine
 
 from constructions import compile_dfa
-from lrnn_theory import Automaton, Horizon, horizon, languages, scan
+from lrnn_theory import Automaton, Horizon, Proved, check, horizon, languages, scan
 from lrnn_theory.plots import plot_horizons
 from lrnn_theory.strategies import automata
 
@@ -247,3 +247,16 @@ def test_survival_is_monotone_in_the_data():
     assert full is not None
     assert horizon(lrnn, automaton, "float8_e4m3", [word[: full - 1]]).first == (None,)
     assert horizon(lrnn, automaton, "float8_e4m3", [word[:full]]).first == (full,)
+
+
+def test_what_a_horizon_proves_has_a_certificate():
+    """One letter repeated, for ever or up to the first wrong answer; random words have none."""
+    seven = languages.mod(7)
+    lrnn = compile_dfa(seven, construction="rotation")
+    never, wrong = (horizon(lrnn, seven, a) for a in ("bfloat16:each", "bfloat16:once"))
+    assert (never.never, wrong.minimum) == (True, 287)
+    assert isinstance(check(never.certificate), Proved)
+    assert len(check(wrong.certificate).word) == 287
+    assert "certificate" not in wrong.to_dict()
+    assert horizon(lrnn, seven, "bfloat16:once", "random", count=2).certificate is None
+    assert horizon(lrnn, seven, "bfloat16:once", length=100).certificate is None

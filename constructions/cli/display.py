@@ -156,6 +156,10 @@ def verdict_text(verdict: Verdict) -> str:
     from lrnn_theory.verification import Proved, Refuted, Undecided
 
     match verdict:
+        case Proved(method="census", statistics=counted):
+            ends = [f"{states:,} end in period {p}" for p, states in counted["periods"]]
+            ends += [f"{counted['overflow']:,} overflow"] if counted["overflow"] else []
+            return f"of {counted['states']:,} states {', '.join(ends)}"
         case Proved(method=method):
             return f"proved for every input length ({method})"
         case Refuted(word=word, other=other, answered=answered, expected=expected) if other:

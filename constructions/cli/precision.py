@@ -124,6 +124,10 @@ def take_census(
     weights: Weights,
     arithmetic: Arithmetic = "float8_e5m2",
     letter: RepeatedLetter = None,
+    certificate: Annotated[
+        Path | None,
+        typer.Option("--certificate", metavar="OUT", help="Write its certificate (JSON)."),
+    ] = None,
     as_json: Json = False,
 ) -> int:
     """Find the period that every state of a one-layer linear RNN ends in."""
@@ -147,6 +151,9 @@ def take_census(
         lines.append(f"  {states:,} end in period {period}, such as {cycle}{more}")
     if found.overflow:
         lines.append(f"  {found.overflow:,} overflow")
+    if certificate:
+        found.certificate.save(certificate)
+        lines.append(f"certificate written to {certificate}")
     facts = {
         "arithmetic": found.arithmetic,
         "states": found.states,

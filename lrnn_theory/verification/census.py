@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from lrnn_theory.lrnn import Layer
 from lrnn_theory.scanning.float_kernel import FloatKernel
 from lrnn_theory.scanning.kernels import make_kernel
 from lrnn_theory.scanning.rational import fractions
+from lrnn_theory.verification.certificate import Certificate, certify_census
 
 MAX_STATES = 20_000_000
 """Most states of a census."""
@@ -31,6 +32,7 @@ class Census:
         periods: for every period of a cycle, the number of states that end in such a cycle.
         overflow: the number of states that leave the finite numbers.
         cycles: for every period, one cycle of states, each a tuple of n * d numbers.
+        certificate: what a checker needs to count them again (not the cycles); see `check`.
     """
 
     arithmetic: str
@@ -38,6 +40,7 @@ class Census:
     periods: dict[int, int]
     overflow: int
     cycles: dict[int, tuple[tuple[Any, ...], ...]]
+    certificate: Certificate = field(repr=False)
 
 
 def census(layer: Layer, action: int, arithmetic: str | Arithmetic) -> Census:
@@ -81,16 +84,18 @@ def census(layer: Layer, action: int, arithmetic: str | Arithmetic) -> Census:
     period, cycles = _cycles(after, np.unique(ends), total)
     counts = Counter(period[ends[:total]].tolist())
     overflow = counts.pop(0, 0)
-    shape = (len(numbers),) * size
+    shape, periods = (len(numbers),) * size, sorted(counts.items())
+    facts = {"states": total, "periods": list(map(list, periods)), "overflow": overflow}
     return Census(
         str(arithmetic),
         total,
-        dict(sorted(counts.items())),
+        dict(periods),
         overflow,
         {
             p: tuple(tuple(numbers[np.array(np.unravel_index(i, shape))].tolist()) for i in cycle)
             for p, cycle in sorted(cycles.items())
         },
+        certify_census(layer, arithmetic, action=action, **facts),
     )
 
 

@@ -19,13 +19,14 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from lrnn_theory.arithmetic import Arithmetic
 from lrnn_theory.automaton import Automaton
 from lrnn_theory.cyclotomic import Cyclotomic, cos_turn, cyclotomic_polynomial
 from lrnn_theory.exclusion import elements
-from lrnn_theory.lrnn import LRNN, Level
+from lrnn_theory.lrnn import LRNN, Layer, Level
 from lrnn_theory.scanning.stored import StoredLayer, store
 from lrnn_theory.tail import Tail
 from lrnn_theory.textfile import write_atomically
@@ -125,6 +126,32 @@ def certify(
     data |= {name: fact for name, fact in facts.items() if fact is not None}
     if arithmetic.order != "sequential" and "bracketing" not in facts:
         data |= {"states_digest": ""} if "states_digest" in data else {}
+    data["digest"] = digest(data)
+    return Certificate(data)
+
+
+def certify_census(layer: Layer, arithmetic: Arithmetic, **facts: Any) -> Certificate:
+    """The certificate of a census: the layer as the arithmetic stores it, and what was counted.
+
+    Args:
+        layer: the layer.
+        arithmetic: where it runs.
+        facts: `action`, `states`, `periods` and `overflow`, as docs/certificates.md has them.
+    """
+    actions = np.arange(layer.n_actions)
+    level = Level(layer, actions, np.zeros((layer.n_actions, layer.size), int), "current")
+    stored = store(layer, arithmetic)
+    field = Field.of(list(_irrational(stored)))
+    data: dict[str, Any] = {
+        "schema": SCHEMA,
+        "version": VERSION,
+        "claim": "census",
+        "arithmetic": str(arithmetic),
+        "layer": _level(level, stored, field),
+    }
+    if field is not None:
+        data["field"] = field.data()
+    data |= facts
     data["digest"] = digest(data)
     return Certificate(data)
 

@@ -8,7 +8,7 @@ exist; along random words it is a random variable, of which seeds are sampled.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from statistics import median
 from typing import Any
@@ -21,6 +21,7 @@ from lrnn_theory.automaton import Automaton
 from lrnn_theory.compiled import Follower
 from lrnn_theory.dispatch import runs_compiled, scan
 from lrnn_theory.lrnn import LRNN
+from lrnn_theory.verification.certificate import Certificate
 from lrnn_theory.verification.closure import Budget
 from lrnn_theory.verification.compositional import Target
 from lrnn_theory.verification.equivalence import Question, align, verify
@@ -43,6 +44,8 @@ class Horizon:
         first: for every word, the length of its first prefix that is answered wrongly, or None.
         covered: for every word, the length up to which all prefixes are answered right.
         never: whether it is proved that no length is answered wrongly (unary words only).
+        certificate: unary words: that proof, or the word of length `first`, which is answered
+            wrongly; that no shorter one is, and all other horizons, is what a run has met.
     """
 
     arithmetic: str
@@ -50,6 +53,7 @@ class Horizon:
     first: tuple[int | None, ...]
     covered: tuple[int, ...]
     never: bool = False
+    certificate: Certificate | None = field(default=None, repr=False)
 
     @property
     def minimum(self) -> int | None:
@@ -65,6 +69,7 @@ class Horizon:
     def to_dict(self) -> dict[str, Any]:
         """Plain data, ready for JSON."""
         fields = {k: list(v) if isinstance(v, tuple) else v for k, v in vars(self).items()}
+        del fields["certificate"]
         return fields | {"minimum": self.minimum, "median": self.median}
 
     def __str__(self) -> str:
@@ -182,10 +187,13 @@ def _unary(
     budget = Budget(configurations=min(length, 10**7), steps=length)
     verdict = verify(lrnn, wanted, arithmetic, budget=budget, progress=progress)
     if isinstance(verdict, Proved):
-        return Horizon(verdict.arithmetic, "unary", (None,), (length,), never=True)
+        return Horizon(verdict.arithmetic, "unary", (None,), (length,), True, verdict.certificate)
     if isinstance(verdict, Refuted):
         first = len(verdict.word)
-        return Horizon(verdict.arithmetic, "unary", (first,), (max(first - 1, 0),))
+        covered = (max(first - 1, 0),)
+        return Horizon(
+            verdict.arithmetic, "unary", (first,), covered, certificate=verdict.certificate
+        )
     return Horizon(verdict.arithmetic, "unary", (None,), (verdict.covered,))
 
 

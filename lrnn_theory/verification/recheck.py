@@ -9,7 +9,7 @@ from typing import Any
 from lrnn_theory.arithmetic import Arithmetic
 from lrnn_theory.lrnn import LRNN
 from lrnn_theory.verification import checker
-from lrnn_theory.verification.certificate import Certificate, describe
+from lrnn_theory.verification.certificate import Certificate, certify_census, describe
 from lrnn_theory.verification.verdict import Proved, Refuted, Runs
 
 FEW_LETTERS = 1_000_000
@@ -37,11 +37,13 @@ def check(
     certificate = Certificate.coerce(certificate)
     claim = checker.check(certificate.data)
     arithmetic = Arithmetic.parse(certificate.data["arithmetic"])
-    need_weights(claim, arithmetic, weights)
+    need_weights(certificate.data, arithmetic, weights)
+    if claim.claim == "census":
+        return Proved(str(arithmetic), claim.facts, "census", certificate)
     if claim.claim == "proved":
         return Proved(str(arithmetic), {}, claim.method, certificate)
     words = [certificate.data["word"]] if claim.claim == "refuted" else certificate.data["words"]
-    answers = [(answered, expected) for _, answered, expected in claim.ends]
+    answers: list[tuple[str, str]] = claim.ends
     if claim.claim == "confused" and answers[0][0] == answers[0][1]:
         words, answers = words[::-1], answers[::-1]  # the one that is answered wrongly
     word, *other = map(_letters, words)
@@ -49,13 +51,21 @@ def check(
     return Refuted(str(arithmetic), statistics, word, *answers[0], certificate, *other)
 
 
-def need_weights(claim: checker.Claim, arithmetic: Arithmetic, weights: LRNN | None) -> None:
+def need_weights(data: dict[str, Any], arithmetic: Arithmetic, weights: LRNN | None) -> None:
     """Raise a ValueError if weights are given that a certificate is not about."""
-    if weights is not None and (
-        list(weights.letters) != claim.letters
-        or describe(weights, arithmetic) != claim.data["lrnn"]
+    if weights is not None and not (
+        _among_layers(data, arithmetic, weights)
+        if "layer" in data
+        else list(weights.letters) == data["automaton"]["letters"]
+        and describe(weights, arithmetic) == data["lrnn"]
     ):
         raise ValueError("The certificate is about other weights than those given.")
+
+
+def _among_layers(data: dict[str, Any], arithmetic: Arithmetic, weights: LRNN) -> bool:
+    """Whether a census is about a layer of the weights."""
+    layers = (certify_census(level.layer, arithmetic).data for level in weights.levels)
+    return any(x["layer"] == data["layer"] and x.get("field") == data.get("field") for x in layers)
 
 
 def _letters(runs: list[list[Any]]) -> Sequence[str]:
