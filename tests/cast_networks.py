@@ -42,14 +42,12 @@ def _nearest(layer, seen, name):
     return scores.index(max(scores))
 
 
-def views(lrnn, runs, name, at):
-    """What a readout sees after so many letters, for the lengths in `at`."""
+def walk(lrnn, runs, name):
+    """After every letter: what a readout sees, and the answer."""
     (head,) = lrnn.heads
     layers = [_Layer(level.layer, name) for level in head]
     memory = [level.layer.initial for level in head]
-    out = {}
-    word = (a for letter, count in runs for a in repeat(letter, count))
-    for t, letter in enumerate(word, 1):
+    for letter in (a for a, count in runs for a in repeat(a, count)):
         c = lrnn.letter_class[lrnn.letters.index(letter)]
         seen, kept = [], []
         for i, (level, layer) in enumerate(zip(head, layers, strict=True)):
@@ -62,6 +60,9 @@ def views(lrnn, runs, name, at):
                 read, before, memory[i] = memory[i], memory[i], int(current)
                 kept.append((before, memory[i]))
             c = int(level.next[c, read])
-        if t in at:
-            out[t] = (letter, seen, kept)
-    return out
+        yield (letter, seen, kept), int(lrnn.output[c])
+
+
+def views(lrnn, runs, name, at):
+    """What a readout sees after so many letters, for the lengths in `at`."""
+    return {t: view for t, (view, _) in enumerate(walk(lrnn, runs, name), 1) if t in at}

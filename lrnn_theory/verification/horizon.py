@@ -23,6 +23,7 @@ from lrnn_theory.lrnn import LRNN
 from lrnn_theory.scanning import Machine
 from lrnn_theory.verification.closure import Budget
 from lrnn_theory.verification.equivalence import Question, align, verify
+from lrnn_theory.verification.unary import decides
 from lrnn_theory.verification.verdict import Proved, Refuted
 from lrnn_theory.words import encode_word
 
@@ -102,7 +103,8 @@ def horizon(
         words: "unary" for one letter repeated, "random" for uniformly random letters, or words.
         letter: the letter to repeat; by default the first.
         length: how far words are followed: by default 10^9 letters of a unary word in compiled
-            code and 10^4 elsewhere, 10^6 of a random one and 10^4 elsewhere.
+            code and 10^4 elsewhere, 10^6 of a random one and 10^4 elsewhere.  In the cast model
+            a unary word is decided whatever this is.
         count: the number of random words.
         seed: random words are reproducible from it.
         progress: called now and then with the number of letters read.
@@ -176,11 +178,13 @@ def _unary(
     compiled = Follower.supports(lrnn, arithmetic)
     length = length or (10**9 if compiled else 10_000)
     budget = Budget(configurations=min(length, 10**7), steps=length)
+    if decides(lrnn, arithmetic):
+        budget = Budget()
     verdict = verify(lrnn, wanted, arithmetic, budget=budget, progress=progress)
     if isinstance(verdict, Proved):
         return Horizon(verdict.arithmetic, "unary", (None,), (length,), never=True)
     if isinstance(verdict, Refuted):
-        first = len(verdict.word)
+        first = verdict.statistics["length"]
         return Horizon(verdict.arithmetic, "unary", (first,), (max(first - 1, 0),))
     return Horizon(verdict.arithmetic, "unary", (None,), (verdict.covered,))
 
