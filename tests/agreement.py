@@ -121,6 +121,7 @@ def check_refutation(verdict: Refuted, lrnn: LRNN, truth: Truth) -> None:
 
 
 def forged(certificate: Certificate, **changes: Any) -> Certificate:
-    """Another claim, with a digest that matches it."""
-    data = {**certificate.data, **changes}
+    """Another claim about the same network, with a digest that matches it."""
+    about = ("schema", "version", "claim", "arithmetic", "automaton", "lrnn")
+    data = {name: certificate.data[name] for name in about} | changes
     return Certificate({**data, "digest": digest(data)})

@@ -182,7 +182,7 @@ def test_factors_are_not_matrices():
     dense, factored = (verify(lrnn, three, f"bfloat16:each{x}") for x in ("", "+factored"))
     assert isinstance(check(factored.certificate, lrnn), Proved)
     for certificate, text in ((dense, "bfloat16:each+factored"), (factored, "bfloat16:each")):
-        with pytest.raises(ValueError, match="no matrix"):
+        with pytest.raises(ValueError, match=r"no matrix|factors"):
             check(forged(certificate.certificate, lambda d: d.update(arithmetic=text)))  # noqa: B023
 
 

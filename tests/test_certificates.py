@@ -36,7 +36,8 @@ from lrnn_theory.verification.certificate import certify, digest
 from lrnn_theory.wiring import wire
 
 CHECKER = Path(checker.__file__)
-MAX_LINES = 665
+EXTENSION = CHECKER.with_name("checker_extension.py")
+MAX_LINES = {CHECKER: 400, EXTENSION: 560}
 ARITHMETICS = ["exact", "float32", "bfloat16", "float16", "float8_e4m3!sat", "float64:each"]
 
 
@@ -311,7 +312,7 @@ def test_any_decoder():
     verdict = verify(wrong, "(0|10*1)*", "float16", decoder="any")
     assert isinstance(check(verdict.certificate, wrong), Proved)
     for lie in ({"decoder": "own"}, {"method": "compositional"}):
-        with pytest.raises(ValueError, match=r"wrongly|closure"):
+        with pytest.raises(ValueError, match=r"decoder|states"):
             check(forged(verdict.certificate, lambda d, lie=lie: d.update(lie)))
 
 
@@ -326,9 +327,38 @@ def test_every_flipped_bit_is_noticed(place):
         check(json.loads(text.decode()))
 
 
-def test_the_checker_is_small_and_alone():
-    lines = CHECKER.read_text().splitlines()
-    assert len(lines) < MAX_LINES
+PLACES = {
+    "the top": ("float16", lambda d: d),
+    "the automaton": ("float16", lambda d: d["automaton"]),
+    "the network": ("float16", lambda d: d["lrnn"]),
+    "a level": ("float16", level),
+    "an action": ("float16", lambda d: level(d)["actions"][0]),
+    "an action in factors": ("float16:each+factored", lambda d: level(d)["actions"][1]),
+    "a factor": ("float16:each+factored", lambda d: level(d)["actions"][1]["factors"][0]),
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_field_that_nobody_knows_is_rejected(place):
+    """It might say more than was proved."""
+    arithmetic, find = PLACES[place]
+    certificate = verify(compile_dfa("(0|10*1)*"), "(0|10*1)*", arithmetic).certificate
+    with pytest.raises(ValueError, match="unexpected keyword argument 'note'"):
+        checker.check(forged(certificate, lambda d: find(d).update(note="true")))
+
+
+@pytest.mark.parametrize("fact", ["word", "states", "period", "decoder", "words", "preperiod"])
+def test_a_fact_of_another_claim_is_rejected(fact):
+    certificate = verify(compile_dfa("(0|10*1)*"), "(0|10*1)*", "bfloat16").certificate
+    facts = {"word": [["1", 1]], "words": [[["1", 1]], [["0", 1]]], "decoder": "any"}
+    with pytest.raises(ValueError, match="unexpected keyword argument"):
+        checker.check(forged(certificate, lambda d: d.update({fact: facts.get(fact, 1)})))
+
+
+@pytest.mark.parametrize("path", MAX_LINES, ids=lambda path: path.name)
+def test_the_checker_is_small_and_alone(path):
+    lines = path.read_text().splitlines()
+    assert len(lines) < MAX_LINES[path]
     assert max(map(len, lines)) <= 100
     imports = [line.split()[1] for line in lines if line.startswith(("import ", "from "))]
     assert set(imports) <= sys.stdlib_module_names
@@ -337,10 +367,12 @@ def test_the_checker_is_small_and_alone():
 # -------------------------------------------------------------------- files
 
 
-def run_alone(tmp_path, content):
-    """The checker as a lone file, with nothing but the standard library."""
+def run_alone(tmp_path, content, extension=False):
+    """The checker as a lone file, or with the second one, and the standard library only."""
     lone = tmp_path / "c.py"
     shutil.copy(CHECKER, lone)
+    if extension:
+        shutil.copy(EXTENSION, tmp_path)
     (tmp_path / "c.json").write_bytes(content)
     command = [sys.executable, "-I", "-S", str(lone), str(tmp_path / "c.json")]
     return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=60)
@@ -367,6 +399,66 @@ def test_the_lone_checker(tmp_path):
         assert result.returncode == 2
         assert result.stderr.startswith("rejected: ")
         assert result.stderr.count("\n") == 1
+
+
+def rare_certificates():
+    """A certificate of each kind that the second file is needed for."""
+    parity, even = compile_dfa("(0|10*1)*"), "(0|10*1)*"
+    three = languages.mod(3)
+    rotation = compile_dfa(three, construction="rotation")
+    walk, machine = closure_only()
+    proofs = {
+        "a field": verify(rotation, three, "exact"),
+        "a tree": verify(parity, even, "bfloat16@tree"),
+        "a chunk": verify(rotation, three, "float32@chunk:5"),
+        "factors": verify(parity, even, "bfloat16:each+factored"),
+        "fixed point": verify(parity, even, "fixed8.4"),
+        "a finite set": verify(parity, even, "{-1,0,1}"),
+        "a fixed accumulator": verify(parity, even, "fixed4.0:wide+acc=fixed16.0"),
+        "the cast model": verify(parity, even, "{-1,0,1}:cast"),
+        "a closure": verify(walk, machine, "float32"),
+        "any decoder": verify(parity, even, "float32", decoder="any"),
+    }
+    certificates = {name: verdict.certificate for name, verdict in proofs.items()}
+    orbit = {"method": "orbit", "preperiod": 256, "period": 1}
+    saturates = counter(3), Automaton.from_regex("aaaa*"), Arithmetic.parse("bfloat16:each")
+    alike = (("a",) * 256, ("a",) * 300)
+    certificates["an orbit"] = certify(*saturates, "proved", **orbit)
+    far = counter(300), Automaton.from_regex("a{300}a*"), saturates[2]
+    certificates["two words"] = certify(*far, "confused", words=alike)
+    core = languages.symmetric_group(4).minimize().merge_letters()[1]
+    tail = wire(decompose(core, budget=Budget(contexts=0)), shifted=False)
+    certificates["a tail"] = verify(tail, core, "float16").certificate
+    return certificates
+
+
+def test_the_second_file_is_asked_for_by_name(tmp_path):
+    """What only it can decide is not accepted without it."""
+    certificates = rare_certificates()
+    for folder, extension in ((tmp_path / "one", False), (tmp_path / "two", True)):
+        folder.mkdir()
+        for name, certificate in certificates.items():
+            result = run_alone(folder, certificate.text().encode(), extension)
+            if extension:
+                assert result.returncode == (name == "two words"), (name, result.stderr)
+                assert result.stdout.count("checked: ") == 1
+            else:
+                assert result.returncode == 2, name
+                assert result.stderr == (
+                    "rejected: this certificate needs the file checker_extension.py, "
+                    "beside the checker\n"
+                )
+
+
+def test_what_no_second_file_is_needed_for(tmp_path):
+    """Proofs layer by layer and refuting words in floating point, also of several heads."""
+    shift = verify(compile_dfa("a*b(a|b)*", construction="input_shift"), "a*b(a|b)*", "float8_e4m3")
+    sixty = languages.mod(60)
+    heads = verify(compile_dfa(sixty, construction="heads"), sixty, "bfloat16:each+fma")
+    exact = verify(compile_dfa("(0|10*1)*"), "(0|1)*", "exact")
+    for verdict in (shift, heads, exact):
+        result = run_alone(tmp_path, verdict.certificate.text().encode())
+        assert result.returncode == isinstance(verdict, Refuted), result.stderr
 
 
 def test_files_round_trip(tmp_path):

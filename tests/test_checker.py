@@ -24,6 +24,8 @@ from lrnn_theory.strategies import FORMAT_NAMES, arithmetics, layers
 from lrnn_theory.verification import checker
 from lrnn_theory.verification.certificate import Field, describe
 
+EXTENSION = checker.extension()
+
 
 def seen_by_the_checker(layer, arithmetic, word):
     """The numbers that the checker's decoder sees along a word, and the codewords it finds."""
@@ -36,8 +38,8 @@ def seen_by_the_checker(layer, arithmetic, word):
         0,
     )  # fmt: skip
     data = json.loads(json.dumps(describe(lrnn, arithmetic)))
-    numbers = checker.field(**data["field"]) if "field" in data else None
-    copy_of_layer = checker.Layer(data["heads"][0][0], checker.Arithmetic(str(arithmetic), numbers))
+    rounds = checker.Arithmetic(str(arithmetic), data.get("field"))
+    copy_of_layer = checker.Layer(rounds, **data["heads"][0][0])
     seen, read = [], copy_of_layer.read_out
     copy_of_layer.read_out = lambda x, action: (seen.append(x), read(x, action))[1]
     state, pairs = copy_of_layer.start, []
@@ -49,7 +51,7 @@ def seen_by_the_checker(layer, arithmetic, word):
 
 def plain(numbers):
     """Numbers as fractions, infinities and texts, so that equal bits are equal objects."""
-    if any(isinstance(x, checker.Real) for x in numbers):
+    if any(isinstance(x, EXTENSION.Real) for x in numbers):
         return list(numbers)
     return [
         ("nan" if x != x else x) if isinstance(x, float) and not math.isfinite(x) else Fraction(x)
@@ -125,7 +127,10 @@ def test_the_checker_rounds_correctly(name, x, cast, data):
     elif isinstance(x, float):
         x = Fraction(x)
     wanted = form.cast(x) if cast else form.round(x)
-    assert plain([checker.Format(name + form.mark, cast).nearest(x)]) == plain([wanted])
+    text = f"{name}{form.mark}:{'cast' if cast else 'once'}"
+    rounds = checker.Arithmetic(text)
+    near = EXTENSION.Cast(rounds, [], ()).near if cast else rounds.store
+    assert plain([near(x)]) == plain([wanted])
 
 
 @pytest.mark.parametrize("name", [n for n in FORMAT_NAMES if n[0] != "{"])
@@ -133,7 +138,7 @@ def test_the_checker_stores_infinities_and_nan(name):
     for overflow in parse_format(name).overflows:
         form = parse_format(f"{name}!{overflow}")
         for x in (math.inf, -math.inf, math.nan):
-            got = checker.Format(f"{name}!{overflow}").nearest(x)
+            got = checker.Arithmetic(f"{name}!{overflow}:once").store(x)
             assert plain([got]) == plain([form.round(x)])
 
 
@@ -148,13 +153,13 @@ def test_a_nan_is_nearest_to_nothing():
 @pytest.mark.parametrize("order", [5, 7, 8, 9, 12, 15, 16, 24, 35, 60, 105])
 def test_real_numbers_of_a_field(order):
     """theta is found, numbers keep their value and their sign, and equal numbers are one."""
-    numbers = checker.field(**Field(order).data())
+    numbers = EXTENSION.field(**Field(order).data())
     theta = 2 * cos_turn(1, order)
     for x in (theta, cos_turn(2, order), theta * theta - 1, 1 - theta, sin_turn(1, order)):
         if isinstance(x, Cyclotomic) and order % x.order == 0:
             y = numbers.of([Fraction(c) for c in Field(order).text(x).split()])
-            exact = isinstance(y, checker.Real)
-            assert float(checker.bounds(y, y.low, y.high)[0] if exact else y) == pytest.approx(
+            exact = isinstance(y, EXTENSION.Real)
+            assert float(EXTENSION.bounds(y, y.low, y.high)[0] if exact else y) == pytest.approx(
                 float(x)
             )
             assert (y > 0) == (x > 0)
@@ -173,5 +178,5 @@ def test_real_numbers_of_a_field(order):
 )
 def test_theta_must_be_well_defined(field):
     with pytest.raises((ValueError, ArithmeticError, LookupError)):
-        checker.field(**field)
-    assert checker.field(["-2", "0", "1"], ["1", "2"]).of([0, 1]) > Fraction(1414, 1000)
+        EXTENSION.field(**field)
+    assert EXTENSION.field(["-2", "0", "1"], ["1", "2"]).of([0, 1]) > Fraction(1414, 1000)

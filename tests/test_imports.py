@@ -104,8 +104,9 @@ def test_imported_packages_sees_every_form() -> None:
     assert set(imported_packages(source)) == {"a", "c", "d", "", "i"}
 
 
-def test_checker_imports_the_standard_library_only() -> None:
-    assert set(imported_packages(CHECKER.read_text())) <= sys.stdlib_module_names
+@pytest.mark.parametrize("path", [CHECKER, CHECKER.with_name("checker_extension.py")])
+def test_checker_imports_the_standard_library_only(path: Path) -> None:
+    assert set(imported_packages(path.read_text())) <= sys.stdlib_module_names
 
 
 def test_checker_runs_alone(tmp_path: Path) -> None:

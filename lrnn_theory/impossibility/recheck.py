@@ -62,7 +62,7 @@ def check(
         return recheck.check(certificate, weights)
     data = certificate.data
     try:
-        claim = checker.Claim(data)  # the digest, and the shapes of all tables
+        checker.Claim(**checker.opened(data))  # the digest, and the shapes of all tables
         lrnn = _network(data)
         arithmetic = Arithmetic.parse(data["arithmetic"])
         words = [Runs((letter, count) for letter, count in w) for w in data["words"]]
@@ -70,7 +70,7 @@ def check(
         alike = _look_alike(lrnn, arithmetic, words)
     except (ArithmeticError, AttributeError, LookupError, TypeError) as error:
         raise ValueError(f"malformed ({type(error).__name__}: {error})") from None
-    recheck.need_weights(claim, arithmetic, weights)
+    recheck.need_weights(data, arithmetic, weights)
     if answers[0] == answers[1] or not alike:
         raise ValueError("the words do not look alike, or need the same answer")
     other, word = words

@@ -37,11 +37,11 @@ def check(
     certificate = Certificate.coerce(certificate)
     claim = checker.check(certificate.data)
     arithmetic = Arithmetic.parse(certificate.data["arithmetic"])
-    need_weights(claim, arithmetic, weights)
+    need_weights(certificate.data, arithmetic, weights)
     if claim.claim == "proved":
         return Proved(str(arithmetic), {}, claim.method, certificate)
     words = [certificate.data["word"]] if claim.claim == "refuted" else certificate.data["words"]
-    answers = [(answered, expected) for _, answered, expected in claim.ends]
+    answers: list[tuple[str, str]] = claim.ends
     if claim.claim == "confused" and answers[0][0] == answers[0][1]:
         words, answers = words[::-1], answers[::-1]  # the one that is answered wrongly
     word, *other = map(_letters, words)
@@ -49,11 +49,11 @@ def check(
     return Refuted(str(arithmetic), statistics, word, *answers[0], certificate, *other)
 
 
-def need_weights(claim: checker.Claim, arithmetic: Arithmetic, weights: LRNN | None) -> None:
+def need_weights(data: dict[str, Any], arithmetic: Arithmetic, weights: LRNN | None) -> None:
     """Raise a ValueError if weights are given that a certificate is not about."""
     if weights is not None and (
-        list(weights.letters) != claim.letters
-        or describe(weights, arithmetic) != claim.data["lrnn"]
+        list(weights.letters) != data["automaton"]["letters"]
+        or describe(weights, arithmetic) != data["lrnn"]
     ):
         raise ValueError("The certificate is about other weights than those given.")
 
