@@ -35,6 +35,8 @@ FEW_SUMS = 32
 """States of one letter in the cast model, which hold more and more terms, before looking ahead."""
 MANY_SUMS = 500
 """The same, where looking ahead told nothing."""
+SLACK = 2
+"""So much later than they have settled, sequences are seen to stay by simpler means."""
 FEW_LETTERS = 1_000_000
 """Longest word that is written out letter by letter."""
 
@@ -218,6 +220,7 @@ class Question:
             return self.undecided(found.covered, found.reason)
         facts: dict[str, Any] = {"preperiod": found.preperiod, "period": found.period}
         self.statistics = {"lengths": found.lengths, **facts}
+        facts["preperiod"] *= SLACK
         if decoder == "any":
             facts["decoder"] = "any"
         return self.proved("eventual", **facts)
