@@ -3,6 +3,7 @@
 from dataclasses import replace
 from fractions import Fraction as Q
 from itertools import product
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -23,8 +24,10 @@ from lrnn_theory import (
     horizon,
     verify,
 )
+from lrnn_theory.eventual import casts
 from lrnn_theory.lrnn.layer import Reads
 from lrnn_theory.strategies import SPECTRAL_CLASSES, spectral_networks
+from lrnn_theory.verification import unary
 
 FORMATS = (
     "{0,1}", "{-1,0,1}", "{0,1,2,3,4,5,6,7}", "{-5,-1,1,5}", "fixed4.1", "fixed8.4",
@@ -93,9 +96,18 @@ def first_conflict(views, automaton):
     st.sampled_from(FORMATS),
     st.sampled_from([1, 2, 5, 40, 120]),
     st.sampled_from([1, 1, 2, 3, 4, 12]),
+    st.sampled_from([3, 3, casts.REPLAYED]),
 )
-def test_verdicts_are_those_of_the_formula(lrnn, name, preperiod, period):
-    """The automaton is that of the answers themselves, if they are periodic so soon."""
+def test_verdicts_are_those_of_the_formula(lrnn, name, preperiod, period, replayed):
+    """The automaton is that of the answers themselves, if they are periodic so soon.
+
+    Where few letters are replayed, the others are told by enclosing ranges of them.
+    """
+    with patch.object(casts, "REPLAYED", replayed), patch.object(unary, "FIRST", replayed):
+        compare(lrnn, name, preperiod, period)
+
+
+def compare(lrnn, name, preperiod, period):
     steps = list(walk(lrnn, [("1", REPLAYED)], name))
     answers = [lrnn.empty_output, *(answer for _, answer in steps)]
     automaton = machine(answers, preperiod, period)

@@ -1,9 +1,9 @@
 """What proofs of method "eventual" need beyond checker_extension.py; the `core` is checker.py.
 
 One letter in the cast model is walked up to a length from which on all that a readout sees repeats.
-That it does is proved term by term.  An entry u_k of A^k x obeys a linear recurrence, found here
-from its first terms.  Its cast stays if u_k goes to a limit, or away, as the powers of one number
-do, or if a power of the recurrence does not enlarge the rest.  Proof: docs/certificates.md.
+That it does is proved term by term.  An entry u_k of A^k x obeys a linear recurrence, which its
+first terms tell.  Its cast stays if u_k goes to a limit, or away, as the powers of one number do,
+or if a power of the recurrence does not enlarge the rest.  Proof: docs/certificates.md.
 """
 
 from fractions import Fraction
