@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from math import lcm
 
 from lrnn_theory.arithmetic import Arithmetic
-from lrnn_theory.eventual.orbits import Orbit, UnsettledError, orbit
+from lrnn_theory.eventual.casts import UnsettledError
+from lrnn_theory.eventual.orbits import Orbit, orbit
 from lrnn_theory.eventual.streams import Stream
 from lrnn_theory.lrnn import LRNN, Level
 
@@ -26,12 +27,14 @@ class Settled:
         preperiod: the number of letters from which on it is.
         period: in letters.
         orbits: those of all levels, head after head.
-        actions: the actions that every level takes.
+        contexts: the contexts that every level enters, head after head.
+        actions: the actions that every level takes in them.
     """
 
     preperiod: int
     period: int
     orbits: tuple[Orbit, ...]
+    contexts: tuple[Stream, ...]
     actions: tuple[Stream, ...]
 
 
@@ -55,7 +58,7 @@ def settle(
         tuple(lrnn.letter_class[list(prefix)].tolist()),
         tuple(lrnn.letter_class[list(cycle)].tolist()),
     )
-    orbits, streams = [], []
+    orbits, entered, streams = [], [], []
     preperiod, period = len(prefix) + 1, len(cycle)
     for head in lrnn.heads:
         contexts = letters
@@ -66,6 +69,7 @@ def settle(
             )
             found = orbit(level.layer, actions, arithmetic)
             orbits.append(found)
+            entered.append(contexts)
             streams.append(actions)
             delay = int(level.reads == "shifted")
             preperiod = max(preperiod, len(contexts.head) + 1, found.preperiod + delay)
@@ -74,7 +78,7 @@ def settle(
                 raise UnsettledError(f"the period may be {period}, more than {MAX_PERIOD}")
             if depth + 1 < len(head):
                 contexts = below(level, contexts, found)
-    return Settled(preperiod, period, tuple(orbits), tuple(streams))
+    return Settled(preperiod, period, tuple(orbits), tuple(entered), tuple(streams))
 
 
 def below(level: Level, contexts: Stream, found: Orbit) -> Stream:

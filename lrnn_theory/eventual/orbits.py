@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 from math import lcm
-from typing import Any
 
 import numpy as np
 import torch
@@ -18,14 +17,12 @@ from numpy.typing import NDArray
 
 from lrnn_theory.arithmetic import Arithmetic
 from lrnn_theory.compiled import CompiledLayer
+from lrnn_theory.eventual.casts import CastLayer, UnsettledError
 from lrnn_theory.eventual.streams import Stream
 from lrnn_theory.eventual.unity import multiply, unity_orders
-from lrnn_theory.ideal_cast import Unresolved, cycle_values, eventual_period
+from lrnn_theory.ideal_cast import Unresolved, eventual_period
 from lrnn_theory.lrnn import Layer
-from lrnn_theory.scanning.cast import CastKernel
 from lrnn_theory.scanning.kernels import make_kernel, runs_natively
-from lrnn_theory.scanning.rational import Reader
-from lrnn_theory.scanning.stored import store
 from lrnn_theory.transition import Array
 
 MAX_SIMULATED = 20_000
@@ -36,10 +33,6 @@ MAX_EXACT = 4096
 """Most steps of a layer that are followed in exact arithmetic."""
 _CHUNK = 4_000_000
 """Numbers of states computed at once."""
-
-
-class UnsettledError(Exception):
-    """No proof that a layer is periodic in the end; the message says why."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,21 +73,11 @@ def orbit(layer: Layer, actions: Stream, arithmetic: Arithmetic) -> Orbit:
 
 
 def _cast(layer: Layer, actions: Stream, arithmetic: Arithmetic, product: Array) -> Orbit:
-    assert arithmetic.format is not None
-    form, kernel = arithmetic.format, CastKernel(layer, arithmetic)
-    h, seen = kernel.start(1), []
-    for a in actions.head:
-        h = kernel.step(h, np.array([a]))
-        seen.append(kernel.seen(h[0, 0, 0]))
-    shape = (layer.n, layer.d)
-    terms = [(_objects(t, shape), count) for t, count in h[0, 0, 0]]
-    steps = [(layer.transition.matrix(a), layer.b[a]) for a in actions.cycle]
-    found = eventual_period(steps, terms, form)
+    walk = CastLayer.of(layer, actions, arithmetic)
+    found = eventual_period(walk.steps, walk.terms, walk.form)
     if isinstance(found, Unresolved):
         raise UnsettledError(found.reason)
-    preperiod = len(seen) + found[0]
-    stored = store(layer, arithmetic)
-    reader = Reader(stored, exact=stored.words[0].dtype == object)
+    preperiod = len(walk.seen) + found[0]
 
     def codewords(t: int) -> list[int]:
         if t > MAX_SIMULATED:
@@ -102,16 +85,9 @@ def _cast(layer: Layer, actions: Stream, arithmetic: Arithmetic, product: Array)
                 f"a layer below another one takes {preperiod} letters to settle, "
                 f"more than {MAX_SIMULATED}"
             )
-        after = islice(cycle_values(steps, terms, form), 1, max(1, t - len(seen) + 1))
-        return [int(reader(x)) for x in [*seen, *after][:t]]
+        return [int(walk.reader(x)) for x in islice(walk.states(), t)]
 
     return Orbit(preperiod, found[1], product, codewords)
-
-
-def _objects(term: tuple[Any, ...], shape: tuple[int, int]) -> Array:
-    out = np.empty(len(term), object)
-    out[:] = term
-    return out.reshape(shape)
 
 
 # -------------------------------------------------------------------- exact arithmetic

@@ -1,6 +1,7 @@
 """The ideal cast on unary words, decided for all lengths; docs/ideal-cast.md has the proofs."""
 
 from lrnn_theory.ideal_cast.cycle import cycle_values, eventual_cycle, eventual_period
+from lrnn_theory.ideal_cast.ranges import Box, Ranges, ranges, turns
 from lrnn_theory.ideal_cast.unary import (
     EventualCast,
     Unresolved,
@@ -10,7 +11,9 @@ from lrnn_theory.ideal_cast.unary import (
 )
 
 __all__ = [
+    "Box",
     "EventualCast",
+    "Ranges",
     "Unresolved",
     "cast_value",
     "cycle_values",
@@ -18,4 +21,6 @@ __all__ = [
     "eventual_cycle",
     "eventual_period",
     "eventual_power",
+    "ranges",
+    "turns",
 ]

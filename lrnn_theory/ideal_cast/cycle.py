@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from math import lcm
-from typing import Any
 
 import numpy as np
 from flint import fmpq_mat
@@ -100,7 +99,7 @@ def eventual_period(
 def _eventual(
     steps: Sequence[Step], terms: Terms, form: Format, budget: int, *, labels: bool
 ) -> EventualCast:
-    cells, known, cycle = Cells(form), _Powers(form), _Cycle(steps)
+    cells, known, cycle = Cells(form), _Powers(form), Cycle(steps)
     held = [(sequences(cycle.round, matrix(t), cycle.partial), n) for t, n in terms]
     added = [sequences(cycle.round, w, cycle.partial) for w in cycle.added]
     size, ends = steps[0][1].size, []
@@ -123,7 +122,7 @@ def cycle_values(steps: Sequence[Step], terms: Terms, form: Format) -> Iterator[
     Raises:
         UndecidedError: if a weight is irrational.
     """
-    cycle, cells, shape = _Cycle(steps), Cells(form), steps[0][1].shape
+    cycle, cells, shape = Cycle(steps), Cells(form), steps[0][1].shape
     held, added = [(matrix(t), n) for t, n in terms], list(cycle.added)
     constants = [cycle.constant(r, cells) for r in range(len(steps))]
     totals = [[Fraction(0)] * len(constants[0]) for _ in steps]
@@ -143,7 +142,7 @@ def cycle_values(steps: Sequence[Step], terms: Terms, form: Format) -> Iterator[
             added = [a * x for x in added]
 
 
-class _Cycle:
+class Cycle:
     """Products of the matrices of a cycle.
 
     Attributes:
@@ -187,13 +186,12 @@ class _Powers:
 
     def __init__(self, form: Format) -> None:
         self._cells = Cells(form)
-        self._known: dict[tuple[Any, ...], Power] = {}
+        self._known: dict[tuple[str, ...], Power] = {}
 
     def __call__(self, u: Recurrence) -> Power:
-        key = (*map(str, u.numerator.coeffs()), "/", *map(str, u.denominator.coeffs()))
-        if key not in self._known:
-            self._known[key] = power_entry(u, self._cells)
-        return self._known[key]
+        if u.key not in self._known:
+            self._known[u.key] = power_entry(u, self._cells)
+        return self._known[u.key]
 
 
 def _interleaved(ends: list[EventualCast], unit: int) -> EventualCast:

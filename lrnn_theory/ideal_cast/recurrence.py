@@ -93,6 +93,11 @@ class Recurrence:
         product = annihilator * fmpq_poly(list(reversed(terms)))
         return cls.reduced(product.right_shift(len(terms)), annihilator)
 
+    @cached_property
+    def key(self) -> tuple[str, ...]:
+        """The same for equal sequences only."""
+        return (*map(str, self.numerator.coeffs()), "/", *map(str, self.denominator.coeffs()))
+
     @property
     def degree(self) -> int:
         """The order of the recurrence."""

@@ -110,8 +110,34 @@ def outwards(x: arb, side: int) -> Fraction | None:
     return mantissa * Fraction(2) ** exponent
 
 
+class CastSequence:
+    """cast(u_0), cast(u_1), ... on intervals of indices.
+
+    Args:
+        u: the sequence.
+        cells: the format.
+        last: the largest index that will be asked for.
+    """
+
+    def __init__(self, u: Recurrence, cells: Cells, last: int) -> None:
+        self.head = [cells.cast(fraction(x)) for x in u.terms(min(u.start, last + 1))]
+        self._curve = Curve(u, cells, last + 1) if len(self.head) <= last else None
+
+    def bounds(self, first: int, last: int) -> tuple[Fraction, Fraction]:
+        """Bounds of cast(u_first), ..., cast(u_last)."""
+        ends, run = self.head[first : last + 1], self.run(first, last)
+        if run is not None:
+            ends += [run.low, run.high]
+        return min(ends), max(ends)
+
+    def run(self, first: int, last: int) -> Run | None:
+        """The part of an interval beyond the head."""
+        first = max(first, len(self.head))
+        return None if self._curve is None or last < first else self._curve.run(first, last)
+
+
 class CastSum:
-    """The sum of cast(u_k) over several ranges 0 <= k < count, between two bounds.
+    """The sum of cast(u_k) over several ranges of k, between two bounds.
 
     Attributes:
         known: the part that is exact.
@@ -127,11 +153,14 @@ class CastSum:
 
     def add(self, u: Recurrence, count: int) -> None:
         """Add the sum of cast(u_k) over k < count."""
-        head = min(u.start, count)
-        casts = (self.cells.cast(fraction(x)) for x in u.terms(head))
-        self.known += sum(casts, Fraction(0))
-        if head < count:
-            self._take(Curve(u, self.cells, count).run(head, count - 1))
+        self.extend(CastSequence(u, self.cells, count - 1), 0, count - 1)
+
+    def extend(self, casts: CastSequence, first: int, last: int) -> None:
+        """Add the sum over first <= k <= last."""
+        self.known += sum(casts.head[first : last + 1], Fraction(0))
+        run = casts.run(first, last)
+        if run is not None:
+            self._take(run)
 
     def _take(self, run: Run) -> None:
         self.evaluations += 1

@@ -210,6 +210,33 @@ class Reader:
             index = index * len(words) + best
         return index
 
+    def between(self, low: NDArray[Any], high: NDArray[Any]) -> int | None:
+        """The index of the nearest codeword of all states between two, (n, d) each.
+
+        A score is monotone in every number of a state, rounded or not.  So the ends bound it; None
+        if these bounds leave several codewords, or are not finite.
+        """
+        index = 0
+        for rows, words, offsets in self._slots:
+            ends = [x[rows].ravel().tolist() for x in (low, high)]
+            if not self._exact:
+                ends = [list(map(float, x)) for x in ends]
+            bounds = []
+            for word, offset in zip(words, offsets, strict=True):
+                pair = []
+                for side in (0, 1):
+                    terms = [c * ends[side if c > 0 else 1 - side][i] for i, c in word]
+                    pair.append(sum(terms[1:], terms[0] if terms else 0) - offset)
+                bounds.append(pair)
+            if not all(-math.inf < x < math.inf for pair in bounds for x in pair):
+                return None
+            best = max(range(len(bounds)), key=lambda j: bounds[j][0])
+            rest = [high for j, (_, high) in enumerate(bounds) if j != best]
+            if rest and bounds[best][0] <= max(rest):
+                return None
+            index = index * len(words) + best
+        return index
+
 
 def _entries(
     columns: list[int], values: list[Any], n: int, *, exact: bool = True

@@ -57,9 +57,9 @@ def reachable(first, moves):
 
 
 @cache
-def extension():
-    """The second file as a module, in which this one is called `core`."""
-    path = Path(__file__).with_name("checker_extension.py")
+def extension(name="checker_extension.py"):
+    """Another file as a module, in which this one is called `core`."""
+    path = Path(__file__).with_name(name)
     need(path.is_file(), f"this certificate needs the file {path.name}, beside the checker")
     spec: Any = util.spec_from_file_location(path.stem, path)
     module: Any = util.module_from_spec(spec)

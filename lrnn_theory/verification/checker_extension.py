@@ -451,6 +451,8 @@ def proof(claim):
     """What proves a claim that is not decided letter by letter or layer by layer."""
     proofs: Any = {("proved", "orbit"): orbit, ("proved", "closure"): closure}
     proofs["confused", None] = confused
+    if (claim.claim, claim.method) == ("proved", "eventual"):
+        proofs["proved", "eventual"] = core.extension("checker_eventual.py").eventual
     found = proofs.get((claim.claim, claim.method))
     core.need(found, "unknown claim or method")
     unknown = claim.facts.keys() - {"words", *REMARKS}
@@ -471,6 +473,16 @@ def seen(claim, here, letter, there):
     return letter, *states, here[1], there[1]
 
 
+def read(claim, here, letter, decoder, answers):
+    """As `rightly`; for any decoder, equal views must need equal answers."""
+    if not decoder:
+        return rightly(claim, here, letter)
+    there, _, right = claim.after(here, letter)
+    same = answers.setdefault(seen(claim, here, letter, there), right) == right
+    core.need(same, "a word is answered wrongly, whatever the decoder")
+    return there
+
+
 def orbit(claim, preperiod, period):
     """One letter, whose walk comes back to where it has been."""
     core.need(claim.empty == claim.right_empty, "the empty word is answered wrongly")
@@ -488,15 +500,10 @@ def closure(claim, states=None, states_digest="", decoder=None):
     core.need(same, "the empty word is answered wrongly")
     letters, answers = range(len(claim.letters)), {}
 
-    def read(here, letter):
-        if not decoder:
-            return rightly(claim, here, letter)
-        there, _, right = claim.after(here, letter)
-        same = answers.setdefault(seen(claim, here, letter, there), right) == right
-        core.need(same, "a word is answered wrongly, whatever the decoder")
-        return there
+    def moves(here):
+        return [read(claim, here, a, decoder, answers) for a in letters]
 
-    found = core.reachable([claim.start], lambda here: [read(here, a) for a in letters])
+    found = core.reachable([claim.start], moves)
     digest = hashlib.sha256()
     for memories, kept, q in found if states_digest else ():
         numbers = [float(x) for h in memories for x in h]

@@ -13,20 +13,30 @@ from numpy.typing import NDArray
 from lrnn_theory.arithmetic import Arithmetic
 from lrnn_theory.automaton import Automaton, shown
 from lrnn_theory.compiled import Follower
+from lrnn_theory.eventual import UnsettledError
 from lrnn_theory.exactness import computes_exactly, holds_register_layers
 from lrnn_theory.lrnn import LRNN
 from lrnn_theory.verification.certificate import certify
-from lrnn_theory.verification.closure import Budget, Closed, Confused, Wrong, close
+from lrnn_theory.verification.closure import Budget, Closed, Confused, Stopped, Wrong, close
 from lrnn_theory.verification.compositional import (
     MAX_LAYER_STATES,
     NotComposedError,
     Target,
     prove,
 )
+from lrnn_theory.verification.unary import Alike, Err, decide, decides
 from lrnn_theory.verification.verdict import Proved, Refuted, Runs, Undecided
+
+Decoder = Literal["own", "any"]
 
 FEW_STATES = 256
 """A layer over one letter that has more states is followed by the compiled orbit."""
+FEW_SUMS = 32
+"""States of one letter in the cast model, which hold more and more terms, before looking ahead."""
+MANY_SUMS = 500
+"""The same, where looking ahead told nothing."""
+SLACK = 2
+"""So much later than they have settled, sequences are seen to stay by simpler means."""
 FEW_LETTERS = 1_000_000
 """Longest word that is written out letter by letter."""
 
@@ -36,7 +46,7 @@ def verify(
     automaton: Any,
     arithmetic: str | Arithmetic = "float32",
     *,
-    decoder: Literal["own", "any"] = "own",
+    decoder: Decoder = "own",
     budget: Budget | int | None = None,
     progress: Callable[[int], None] | None = None,
     device: torch.device | str | None = None,
@@ -79,7 +89,7 @@ def verify(
         raise TypeError(f"Argument 'budget' must be a Budget or an int, not {budget!r}.")
     wanted = align(lrnn, Automaton.coerce(automaton, lrnn.letters))
     question = Question(lrnn, wanted, arithmetic, budget, progress, device)
-    return question.closure("any") if decoder == "any" else question.decide()
+    return question.decide_any() if decoder == "any" else question.decide()
 
 
 class Question:
@@ -114,11 +124,18 @@ class Question:
         if self.lrnn.tail and not holds_register_layers(self.arithmetic):
             return self.undecided(0, f"a tail computes with 0 and 1, which {self.arithmetic} lacks")
         unary = len(self.lrnn.letters) == 1 and Follower.supports(self.lrnn, self.working)
-        few = min(self.budget.configurations, FEW_STATES if unary else MAX_LAYER_STATES)
-        verdict = self.composition(few)
-        if verdict is None and unary:
-            verdict = self.orbit()
+        few = FEW_STATES if unary else MAX_LAYER_STATES
+        if decides(self.lrnn, self.working):
+            few = FEW_SUMS
+        verdict = self.composition(min(self.budget.configurations, few))
+        if verdict is None:
+            verdict = self.orbit() if unary else self.eventual("own")
         return self.closure("own") if verdict is None else verdict
+
+    def decide_any(self) -> Proved | Refuted | Undecided:
+        """For any decoder."""
+        verdict = self.eventual("any")
+        return self.closure("any") if verdict is None else verdict
 
     def composition(self, limit: int) -> Proved | None:
         """Every layer by itself, in the given order of evaluation or in all."""
@@ -163,15 +180,61 @@ class Question:
         if found.outcome == "stopped":
             reason = f"more than {self.budget.steps} steps of the orbit (Budget(steps=...))"
             return self.undecided(found.steps, reason)
-        return self.refuted_by_power(found.steps, follower)
+        level, c = self.lrnn.levels[0], self.target.letter_class[0]
+        a = level.action[c]
+        read = level.layer.readout[a, follower.layer.decode(follower.state[0])]
+        output = int(self.lrnn.output[level.next[c, read[int(level.reads != "previous")]]])
+        before = power(self.target.delta[0], self.target.initial, found.steps - 1)
+        response, after = self.target.response, self.target.delta[0, before]
+        expected = int(response[0, before] if response.ndim == 2 else response[after])
+        return self.refuted_by_power(found.steps, output, expected)
 
-    def closure(self, decoder: Literal["own", "any"]) -> Proved | Refuted | Undecided:
-        """All reachable configurations."""
+    def eventual(self, decoder: Decoder) -> Proved | Refuted | Undecided | None:
+        """How the only letter ends in the cast model; None in other arithmetics."""
+        if not decides(self.lrnn, self.working):
+            return None
+        verdict = self.closure(decoder, FEW_SUMS)
+        if not isinstance(verdict, Undecided):
+            return verdict
+        try:
+            found = decide(
+                self.lrnn,
+                self.target,
+                self.working,
+                self.budget,
+                self.progress,
+                any_decoder=decoder == "any",
+            )
+        except UnsettledError as reason:
+            verdict = self.closure(decoder, MANY_SUMS)
+            return (
+                replace(verdict, reason=str(reason)) if isinstance(verdict, Undecided) else verdict
+            )
+        if isinstance(found, Err):
+            return self.refuted_by_power(found.length, found.output, found.expected)
+        if isinstance(found, Alike):
+            words = [self.power(found.first), self.power(found.other)]
+            return self.confused_words(words, found.expected_other, found.expected)
+        if isinstance(found, Stopped):
+            self.statistics["lengths"] = found.configurations
+            return self.undecided(found.covered, found.reason)
+        facts: dict[str, Any] = {"preperiod": found.preperiod, "period": found.period}
+        self.statistics = {"lengths": found.lengths, **facts}
+        facts["preperiod"] *= SLACK
+        if decoder == "any":
+            facts["decoder"] = "any"
+        return self.proved("eventual", **facts)
+
+    def closure(self, decoder: Decoder, limit: int | None = None) -> Proved | Refuted | Undecided:
+        """All reachable configurations, at most so many."""
+        budget = self.budget
+        if limit is not None:
+            budget = replace(budget, configurations=min(limit, budget.configurations))
         result = close(
             self.lrnn,
             self.target,
             self.working,
-            self.budget,
+            budget,
             self.progress,
             device=self.device,
             decoder=decoder,
@@ -211,31 +274,33 @@ class Question:
         answers = self.symbols[output], self.symbols[expected]
         return Refuted(str(self.arithmetic), statistics, letters, *answers, certificate)
 
-    def refuted_by_power(self, length: int, follower: Follower) -> Refuted:
+    def refuted_by_power(self, length: int, output: int, expected: int) -> Refuted:
         """By a power of the only letter."""
-        level, c = self.lrnn.levels[0], self.target.letter_class[0]
-        a = level.action[c]
-        read = level.layer.readout[a, follower.layer.decode(follower.state[0])]
-        output = int(self.lrnn.output[level.next[c, read[int(level.reads != "previous")]]])
-        before = power(self.target.delta[0], self.target.initial, length - 1)
-        response, after = self.target.response, self.target.delta[0, before]
-        expected = int(response[0, before] if response.ndim == 2 else response[after])
         if length <= FEW_LETTERS:
             return self.refuted((0,) * length, output, expected)
-        word = Runs([(self.names((0,))[0], length)])
+        word = self.power(length)
         certificate = certify(self.lrnn, self.wanted, self.arithmetic, "refuted", runs=word.runs)
         answers = self.symbols[output], self.symbols[expected]
         return Refuted(str(self.arithmetic), {"length": length}, word, *answers, certificate)
 
     def confused(self, found: Confused) -> Refuted:
         """Two words that no decoder tells apart."""
-        word, other = self.names(found.word), self.names(found.other)
+        words = [Runs((a, 1) for a in self.names(w)) for w in (found.word, found.other)]
+        return self.confused_words(words, found.expected_other, found.expected)
+
+    def confused_words(self, words: list[Runs], answered: int, expected: int) -> Refuted:
+        """Two words that no decoder tells apart; the first needs `expected`."""
         certificate = certify(
-            self.lrnn, self.wanted, self.arithmetic, "confused", words=(word, other)
+            self.lrnn, self.wanted, self.arithmetic, "confused", words=[w.runs for w in words]
         )
-        answers = self.symbols[found.expected_other], self.symbols[found.expected]
-        statistics = {"length": len(word)}
+        statistics = {"length": words[0].length}
+        answers = self.symbols[answered], self.symbols[expected]
+        word, other = (tuple(w) if w.length <= FEW_LETTERS else w for w in words)
         return Refuted(str(self.arithmetic), statistics, word, *answers, certificate, other)
+
+    def power(self, length: int) -> Runs:
+        """A power of the only letter."""
+        return Runs([(self.names((0,))[0], length)])
 
     def undecided(self, covered: int, reason: str) -> Undecided:
         """With what was covered."""

@@ -25,6 +25,7 @@ from lrnn_theory.verification.certificate import Certificate
 from lrnn_theory.verification.closure import Budget
 from lrnn_theory.verification.compositional import Target
 from lrnn_theory.verification.equivalence import Question, align, verify
+from lrnn_theory.verification.unary import decides
 from lrnn_theory.verification.verdict import Proved, Refuted
 from lrnn_theory.words import encode_word
 
@@ -110,7 +111,8 @@ def horizon(
         words: "unary" for one letter repeated, "random" for uniformly random letters, or words.
         letter: the letter to repeat; by default the first.
         length: how far words are followed: by default 10^9 letters of a unary word in compiled
-            code and 10^4 elsewhere, 10^6 of a random one and 10^4 elsewhere.
+            code and 10^4 elsewhere, 10^6 of a random one and 10^4 elsewhere.  In the cast model
+            a unary word is decided whatever this is.
         count: the number of random words.
         seed: random words are reproducible from it.
         progress: called now and then with the number of letters read.
@@ -185,11 +187,13 @@ def _unary(
     compiled = Follower.supports(lrnn, arithmetic)
     length = length or (10**9 if compiled else 10_000)
     budget = Budget(configurations=min(length, 10**7), steps=length)
+    if decides(lrnn, arithmetic):
+        budget = Budget()
     verdict = verify(lrnn, wanted, arithmetic, budget=budget, progress=progress)
     if isinstance(verdict, Proved):
         return Horizon(verdict.arithmetic, "unary", (None,), (length,), True, verdict.certificate)
     if isinstance(verdict, Refuted):
-        first = len(verdict.word)
+        first = verdict.statistics["length"]
         covered = (max(first - 1, 0),)
         return Horizon(
             verdict.arithmetic, "unary", (first,), covered, certificate=verdict.certificate

@@ -77,8 +77,9 @@ class Proved(Verdict):
 
     Attributes:
         method: "compositional" (every layer closed by itself, wiring by induction), "orbit" (the
-            cycle of the only letter) or "closure" (all reachable pairs of LRNN state and
-            automaton state); where `check` repeats a census, "census".
+            cycle of the only letter), "eventual" (how it ends in the cast model) or "closure" (all
+            reachable pairs of LRNN state and automaton state); where `check` repeats a census,
+            "census".
         certificate: what a checker needs to prove it again.
     """
 
