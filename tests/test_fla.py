@@ -29,7 +29,9 @@ needs_fla = pytest.mark.skipif(not FLA, reason="needs the extra fla (flash-linea
 CASES = [
     ("parity", "fused_recurrent_delta_rule", "float32", 10, 200),
     ("parity", "GatedDeltaProduct", "bfloat16", 2, 66),
-    ("flip_flop", "fused_recurrent_delta_rule", "bfloat16", 4, 30),
+    ("mod_3", "fused_recurrent_delta_rule", "bfloat16", 10, 200),
+    ("s3", "fused_recurrent_delta_rule", "float32", 10, 200),
+    ("flip_flop", "fused_recurrent_delta_rule", "bfloat16", 10, 200),
     ("flip_flop", "GatedDeltaNet", "float32", 4, 6),
     ("s3", "fused_recurrent_gated_delta_rule", "float32", 4, 6),
     ("s3", "DeltaNet", "bfloat16", 4, 5),
