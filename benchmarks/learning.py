@@ -74,7 +74,11 @@ SECTIONS = {
         30,
     ),
 }
-RATES = {("parity", "deltanet"): 2e-2, ("parity", "mamba"): 2e-2}
+RATES = {
+    ("parity", "deltanet"): 2e-2,
+    ("parity", "mamba"): 2e-2,
+    ("parity-small", "deltanet"): 1e-2,
+}
 """Learning rates of a section for one architecture, instead of the section's."""
 LETTERWISE = {("parity", "deltanet")}
 """Those without a short convolution: a letter has one A, which both ranges can then saturate."""
@@ -83,7 +87,7 @@ CURRICULUM = {"products": (3, 6, 12)}
 QUICK = {
     "parity": (
         {"layers": 1, "width": 32, "heads": 4},
-        {"steps": 500, "batch": 64, "learning_rate": 5e-3, "weight_decay": 0.0},
+        {"steps": 500, "batch": 64, "learning_rate": 5e-3},
     ),
     "s5_swaps": (
         {"layers": 1, "width": 32, "heads": 4},
@@ -107,6 +111,7 @@ def run(section, device, *, quick, limit, steps, fit, models, folder):
         shape, recipe = QUICK[section]
     if steps:
         recipe = recipe | {"steps": steps}
+    title = f"{section}-small" if quick else section
     began = time.perf_counter()
     curves, log, slowest = [], [], 0.0
     for name, architecture, eigenvalue_range, options in trainings:
@@ -119,13 +124,13 @@ def run(section, device, *, quick, limit, steps, fit, models, folder):
         options = dict(options)
         if quick and architecture == "mamba":
             options["state_size"] = 4
-        letterwise = {"conv_size": 0} if (section, architecture) in LETTERWISE else {}
+        letterwise = {"conv_size": 0} if (title, architecture) in LETTERWISE else {}
         model = Architecture(
             architecture, eigenvalue_range, **(shape | letterwise), options=options
         )
         start = time.perf_counter()
         task, chosen = TASKS[name](), Recipe(**recipe)
-        rate = RATES.get((section, architecture), chosen.learning_rate)
+        rate = RATES.get((title, architecture), chosen.learning_rate)
         chosen = replace(chosen, learning_rate=rate)
         stages = trainings_of(
             task, model, chosen, CURRICULUM.get(section, ()), device, fit and seconds
@@ -147,7 +152,7 @@ def run(section, device, *, quick, limit, steps, fit, models, folder):
             flush=True,
         )
         if folder:
-            write_results(folder / (f"{section}-small" if quick else section), curves, log)
+            write_results(folder / title, curves, log)
     return curves
 
 
