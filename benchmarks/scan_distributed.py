@@ -28,7 +28,8 @@ import torch.distributed as dist
 
 from constructions import compile_dfa
 from lrnn_theory import languages, scan
-from lrnn_theory.distributed import Ranks, processes, scan_batch, scan_word
+from lrnn_theory.distributed import processes, scan_batch, scan_word
+from lrnn_theory.ranks import Ranks
 from lrnn_theory.streaming import MAX_PIECE
 
 # name, automaton, construction, arithmetic

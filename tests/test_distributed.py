@@ -20,7 +20,8 @@ from networks import NATIVE, chains, random_words, same_bits, signed, weighing
 
 from constructions import compile_dfa
 from lrnn_theory import Dense, distributed, languages, scan
-from lrnn_theory.distributed import Ranks, processes, scan_batch, scan_word
+from lrnn_theory.distributed import processes, scan_batch, scan_word
+from lrnn_theory.ranks import Ranks
 from lrnn_theory.strategies import automata
 
 GPUS = torch.cuda.device_count() if torch.cuda.is_available() else 0

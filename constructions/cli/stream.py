@@ -18,7 +18,7 @@ from lrnn_theory.letterfile import LetterFile
 from lrnn_theory.textfile import cannot_write, replacing
 
 if TYPE_CHECKING:
-    from lrnn_theory.distributed import Ranks
+    from lrnn_theory.ranks import Ranks
 
 _ON_GPU = 1 << 24
 """Letters that a GPU reads at once."""
@@ -66,7 +66,8 @@ def stream_word(
     file = LetterFile(word, lrnn.letters)
     pick_device(device)
     with display.progress("loading torch"):
-        from lrnn_theory.distributed import Ranks, processes, scan_word
+        from lrnn_theory.distributed import processes, scan_word
+        from lrnn_theory.ranks import Ranks
         from lrnn_theory.streaming import PIECE
     with processes(device) as place:
         ranks = Ranks()
