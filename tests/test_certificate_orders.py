@@ -247,6 +247,8 @@ def test_a_readout_sees_what_a_shifted_level_remembered():
     )
     lrnn = wire(decompose(automaton), shifted=True)
     assert [v.reads for v in lrnn.levels] == ["shifted"]
+    own = certify(lrnn, automaton, Arithmetic.parse("exact"), "proved", method="closure")
+    assert isinstance(check(own), Proved)
     words = (("a", "a"), ("b", "a"))
     with pytest.raises(ValueError, match="look alike"):
         check(certify(lrnn, automaton, Arithmetic.parse("exact"), "confused", words=words))

@@ -185,6 +185,7 @@ LIES = {
     "a second matrix": lambda d: level(d)["actions"][1].update(
         factors=[{"k": [[0, "1"]], "beta": "0"}]
     ),
+    "the cast model in chunks": lambda d: d.update(arithmetic="{-1,0,1}:cast@chunk:2"),
     "no letters": lambda d: d["automaton"].update(letters=[], delta=[], answers=[]),
 }
 
