@@ -14,7 +14,7 @@ import numpy as np
 from lrnn_theory.arithmetic import Arithmetic
 from lrnn_theory.eventual.streams import Stream
 from lrnn_theory.formats import Format
-from lrnn_theory.ideal_cast import Box, Ranges, cycle_values, ranges, turns
+from lrnn_theory.ideal_cast import Box, Ranges, cycle_ranges, cycle_turns, cycle_values
 from lrnn_theory.ideal_cast.cycle import Step
 from lrnn_theory.lrnn import Layer
 from lrnn_theory.scanning.cast import CastKernel
@@ -138,7 +138,7 @@ class Runs:
         self._head = [self._one(x) for x in layer.seen]
         q, self.period = len(layer.steps), period
         if last >= len(self._head) + REPLAYED:
-            signed = q * lcm(period // q, turns(layer.steps, layer.terms))
+            signed = q * lcm(period // q, cycle_turns(layer.steps, layer.terms))
             self.period = signed if signed <= MAX_CLASSES else period
             if period > MAX_CLASSES:
                 raise UnsettledError(f"lengths fall into {period} classes, over {MAX_CLASSES}")
@@ -209,7 +209,7 @@ class Runs:
         done = (self._done - len(self._head)) // self.period
         steps = self.layer.steps * (self.period // len(self.layer.steps))
         last = max(self._last // self.period + 1, done)
-        out = ranges(steps, self.layer.terms, self.layer.form, last)
+        out = cycle_ranges(steps, self.layer.terms, self.layer.form, last)
         for x in out:
             x.advance(done - 1)
         return out

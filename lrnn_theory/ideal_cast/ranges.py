@@ -84,7 +84,7 @@ class Ranges:
         return sum(total.refine() for total in self._sums) > 0
 
 
-def turns(steps: Sequence[Step], terms: Terms) -> int:
+def cycle_turns(steps: Sequence[Step], terms: Terms) -> int:
     """A number of rounds that leaves, of all that a cycle multiplies by, positive powers.
 
     It is found numerically, for eigenvalues that are roots of unity times a positive number; see
@@ -98,7 +98,7 @@ def turns(steps: Sequence[Step], terms: Terms) -> int:
     return lcm(*(u.turns() for x in parts for u in sequences(cycle.round, x, cycle.partial)))
 
 
-def ranges(steps: Sequence[Step], terms: Terms, form: Format, last: int) -> list[Ranges]:
+def cycle_ranges(steps: Sequence[Step], terms: Terms, form: Format, last: int) -> list[Ranges]:
     """The states after j rounds and r more steps, for every r; arguments as for `eventual_cycle`.
 
     Args:
@@ -113,7 +113,7 @@ def ranges(steps: Sequence[Step], terms: Terms, form: Format, last: int) -> list
     Example:
         >>> from lrnn_theory.formats import parse_format
         >>> counter = [(np.array([[1]]), np.array([[1]]))]
-        >>> (after,) = ranges(counter, [(np.array([[0]]), 1)], parse_format("float32"), 10**9)
+        >>> (after,) = cycle_ranges(counter, [(np.array([[0]]), 1)], parse_format("float32"), 10**9)
         >>> [int(x.item()) for x in after.enclose(10**9)]
         [0, 1000000000]
     """
