@@ -36,7 +36,12 @@ CASES = [
     ("s3", "fused_recurrent_gated_delta_rule", "float32", 4, 6),
     ("s3", "DeltaNet", "bfloat16", 4, 5),
     ("mod_3", "GatedDeltaProduct", "float32", 4, 5),
-    ("iso_date", "fused_recurrent_delta_rule", "float32", 1, 8),
+]
+LARGE = [
+    ("s5", "fused_recurrent_delta_rule", "bfloat16", 10, 200),
+    ("a5", "fused_recurrent_delta_rule", "float32", 10, 200),
+    ("tls", "fused_recurrent_delta_rule", "bfloat16", 10, 200),
+    ("iso_date", "fused_recurrent_delta_rule", "float32", 10, 200),
 ]
 RUN = """
 import sys, torch
@@ -47,23 +52,26 @@ from lrnn_theory import languages
 from lrnn_theory.export import export
 for case in sys.argv[1:]:
     name, target, dtype, words, length = case.split(",")
-    automaton = languages.BESTIARY[name]()
-    made = export(compile_dfa(automaton), to="fla", target=target, dtype=getattr(torch, dtype),
+    two_factors = name == "a5"
+    automaton = languages.alternating_group(5) if two_factors else languages.BESTIARY[name]()
+    lrnn = compile_dfa(automaton, "orthogonal" if two_factors else None)
+    made = export(lrnn, to="fla", target=target, dtype=getattr(torch, dtype),
                   automaton=automaton, words=int(words), length=int(length))
     print(made.verdict)
 """
 
 
 @needs_fla
-def test_machines_run_in_its_kernels():
+@pytest.mark.parametrize("cases", [CASES, *([case] for case in LARGE)], ids=lambda x: x[0][0])
+def test_machines_run_in_its_kernels(cases):
     """In a process of its own: Triton must know that it interprets before it is imported."""
-    command = [sys.executable, "-W", "ignore", "-c", RUN, *(",".join(map(str, c)) for c in CASES)]
+    command = [sys.executable, "-W", "ignore", "-c", RUN, *(",".join(map(str, c)) for c in cases)]
     environment = os.environ | {"TRITON_INTERPRET": "1"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     verdicts = done.stdout.splitlines()
-    assert len(verdicts) == len(CASES)
-    for case, verdict in zip(CASES, verdicts, strict=True):
+    assert len(verdicts) == len(cases)
+    for case, verdict in zip(cases, verdicts, strict=True):
         assert verdict.startswith("Agrees("), (case, verdict)
 
 
