@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from constructions import compile_dfa
+from constructions import compile_dfa, explain
 from constructions.orthogonal import ORTHOGONAL, SIGNED
 from constructions.reflections import REFLECTIONS
 from lrnn_theory import Automaton, Proved, Refuted, verify
@@ -261,6 +261,9 @@ def test_mutants(automaton, construction):
 
 
 def test_irrational_weights_are_chosen_by_name_only():
-    reason = compile_dfa(dihedral_group(5)).reason
-    assert "orthogonal (its weights may be irrational" in reason
-    assert "reflections (its weights are irrational" in reason
+    said = {c.construction.key: c for c in explain(dihedral_group(5))}
+    for construction in (ORTHOGONAL, REFLECTIONS):
+        c = said[construction.key]
+        assert not c.obstacles
+        assert not c.picked
+        assert "irrational" in c.reason
