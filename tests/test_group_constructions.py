@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from constructions import compile_dfa, explain
+from constructions import explain
 from constructions.orthogonal import ORTHOGONAL, SIGNED
 from constructions.reflections import REFLECTIONS
 from lrnn_theory import Automaton, Proved, Refuted, verify
