@@ -24,7 +24,8 @@ from lrnn_theory import (
     horizon,
     verify,
 )
-from lrnn_theory.eventual import casts
+from lrnn_theory.arithmetic import Arithmetic
+from lrnn_theory.eventual import Stream, UnsettledError, casts, orbit, orbits
 from lrnn_theory.lrnn.layer import Reads
 from lrnn_theory.strategies import SPECTRAL_CLASSES, spectral_networks
 from lrnn_theory.verification import unary
@@ -156,6 +157,26 @@ def test_thousands_of_lengths_beyond_those_that_are_replayed(lrnn, name):
         verdict = verify(lrnn, machine(wrong, 1, lengths - 4), f"{name}:cast")
         assert isinstance(verdict, Refuted)
         assert len(verdict.word) == t
+
+
+@settings(max_examples=15)
+@given(
+    spectral_networks(SPECTRAL_CLASSES, "ab", 1, 2, 2),
+    st.sampled_from(FORMATS),
+    st.lists(st.integers(0, 1), max_size=3),
+    st.lists(st.integers(0, 1), min_size=1, max_size=3),
+)
+def test_codewords_told_by_enclosures_are_those_of_single_steps(lrnn, name, head, cycle):
+    """What a layer hands on to the next one, after a head and a cycle of letters."""
+    (level,) = lrnn.levels
+    actions = Stream.shortest(*([int(level.action[c]) for c in part] for part in (head, cycle)))
+    try:
+        found = orbit(level.layer, actions, Arithmetic.parse(f"{name}:cast"))
+    except UnsettledError:
+        return
+    steps = found.codewords(120)
+    with patch.object(casts, "REPLAYED", 3), patch.object(orbits, "REPLAYED", 3):
+        assert found.codewords(120) == steps
 
 
 @settings(max_examples=15)

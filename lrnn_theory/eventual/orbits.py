@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from lrnn_theory.arithmetic import Arithmetic
 from lrnn_theory.compiled import CompiledLayer
-from lrnn_theory.eventual.casts import CastLayer, UnsettledError
+from lrnn_theory.eventual.casts import REPLAYED, CastLayer, Runs, UnsettledError, codeword
 from lrnn_theory.eventual.streams import Stream
 from lrnn_theory.eventual.unity import multiply, unity_orders
 from lrnn_theory.ideal_cast import Unresolved, eventual_period
@@ -27,6 +27,8 @@ from lrnn_theory.transition import Array
 
 MAX_SIMULATED = 20_000
 """Most steps of a layer below another one that are computed one by one in the cast model."""
+MAX_ENCLOSED = 100_000
+"""Most enclosures of runs of states that take the place of single steps."""
 MAX_STEPS = 20_000_000
 """Most steps of a layer that are followed where every step is rounded."""
 MAX_EXACT = 4096
@@ -85,9 +87,26 @@ def _cast(layer: Layer, actions: Stream, arithmetic: Arithmetic, product: Array)
                 f"a layer below another one takes {preperiod} letters to settle, "
                 f"more than {MAX_SIMULATED}"
             )
+        if t > len(walk.seen) + REPLAYED:  # exact terms grow: enclosures do not
+            try:
+                return _enclosed(walk, found[1], t)
+            except UnsettledError:
+                pass
         return [int(walk.reader(x)) for x in islice(walk.states(), t)]
 
     return Orbit(preperiod, found[1], product, codewords)
+
+
+def _enclosed(walk: CastLayer, period: int, t: int) -> list[int]:
+    """Codewords after 1, ..., t letters, by enclosing states; UnsettledError if these do not do."""
+    runs = Runs(walk, codeword(walk.reader), period, t, MAX_ENCLOSED)
+    runs.extend(t)
+    out = []
+    for i in range(1, t + 1):
+        label = runs.at(i)
+        assert isinstance(label, int)
+        out.append(label)
+    return out
 
 
 # -------------------------------------------------------------------- exact arithmetic
