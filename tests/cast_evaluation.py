@@ -167,7 +167,7 @@ def range_casts(low, high, name):
 
 def powers_cast(a, v, k, name):
     """The entries of cast(A^k v); None if balls do not tell them."""
-    for bits in (256, 1024, 4096):
+    for bits in (256, 1024, 4096, 65_536):
         with ctx.workprec(bits):
             x = arb_mat(rational_matrix(v))
             moved = ball_power(arb_mat(rational_matrix(a)), k) * x if k else x

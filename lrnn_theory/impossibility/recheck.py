@@ -33,7 +33,7 @@ from lrnn_theory.verification.verdict import Proved, Refuted, Runs
 
 REPLAYED = 400
 """Longest words that are replayed letter by letter in the cast model."""
-BITS = (256, 1024, 4096, 16384)
+BITS = (256, 1024, 4096, 16384, 65_536)
 """Bits of the balls, tried in turn."""
 MAX_EXACT = 20_000
 """Largest power that is computed exactly where balls do not decide."""
