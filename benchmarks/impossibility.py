@@ -42,8 +42,10 @@ FORMATS = [
     "float8_e4m3", "float8_e5m2", "bfloat16", "float16", "float32",
 ]  # fmt: skip
 SMALL = FORMATS[:9]
-REPLAYED = 100_000
+REPLAYED = 3_000_000
 """Longest words that several layers are followed on."""
+MOST = 5_000
+"""Most letters before the actions of a level come into a cycle, for that."""
 AHEAD = 8
 """How much further than a campaign does this one runs ahead of a slow network."""
 PARITY, BOTH = Automaton.from_regex("(11)*"), Automaton.from_regex("(0|10*1)*")
@@ -131,13 +133,12 @@ def confirmed(lrnn, found, name):
         if alike:
             return "in fractions" if exact else "in balls"
     elif max(lengths) <= REPLAYED:
+        seen = partial(views, lrnn, name=name, most=MOST)
         try:
             if list(found.other) == list(found.word)[: lengths[0]]:
-                one, other = views(lrnn, words[1], name, lengths).values()
+                one, other = seen(words[1], at=lengths).values()
             else:
-                one, other = (
-                    views(lrnn, w, name, [n])[n] for w, n in zip(words, lengths, strict=True)
-                )
+                one, other = (seen(w, at=[n])[n] for w, n in zip(words, lengths, strict=True))
         except UnclearError:
             pass
         else:
@@ -311,8 +312,9 @@ def main():
         "Every layer has an exact certificate that it meets the hypothesis. Confirmed: by the "
         "definition, in code that shares nothing with the library (tests/cast_evaluation.py, "
         "tests/cast_networks.py): in fractions up to 10^4 letters, in balls beyond, and by lrnn "
-        "check only where several layers would be followed for more than 10^5. Open: nothing was "
-        "found, since a layer below another one takes more than 20,000 letters to come to rest.",
+        f"check only where a level takes more than {MOST:,} letters to come into a cycle, or words "
+        f"have more than {REPLAYED:,}. Open: nothing was found, since a layer below another one "
+        "takes more than 20,000 letters to come to rest.",
     ]
     print("\n".join(lines), flush=True)
     for title, rows in tables(arguments):

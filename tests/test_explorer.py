@@ -185,13 +185,20 @@ def test_the_first_answer_needs_no_torch_and_no_pictures_but_the_graph():
     assert (ran.stdout, ran.stderr) == ("set()\nTrue\n", "")
 
 
-def test_orbits_are_compiled_while_nobody_asks_however_long_it_takes(monkeypatch):
-    asked = []
+@pytest.fixture
+def asked(monkeypatch):
+    """What a worker's process is asked, and for how long at most; it answers at once."""
+    requests = []
 
     async def answer(_worker, _process, request, seconds):
-        asked.append((request["question"], seconds))
+        requests.append((request["question"], seconds))
         return {"ok": {}}
 
+    monkeypatch.setattr(Worker, "_answer", answer)
+    return requests
+
+
+def test_orbits_are_compiled_while_nobody_asks_however_long_it_takes(asked, monkeypatch):
     async def story():
         worker = Worker(0.01)
         preparing = asyncio.create_task(worker.prepare())
@@ -201,7 +208,6 @@ def test_orbits_are_compiled_while_nobody_asks_however_long_it_takes(monkeypatch
         await preparing
         await worker.stop()
 
-    monkeypatch.setattr(Worker, "_answer", answer)
     monkeypatch.setattr(process, "QUIET", 0.2)
     asyncio.run(story())
     assert asked == [
@@ -209,13 +215,8 @@ def test_orbits_are_compiled_while_nobody_asks_however_long_it_takes(monkeypatch
     ]  # fmt: skip
 
 
-def test_the_time_of_a_question_begins_when_what_it_needs_is_loaded(monkeypatch):
+def test_the_time_of_a_question_begins_when_what_it_needs_is_loaded(asked):
     """Loading takes longer than a question may here, and is asked for once."""
-    asked = []
-
-    async def answer(_worker, _process, request, seconds):
-        asked.append((request["question"], seconds))
-        return {"ok": {}}
 
     async def story():
         worker = Worker(0.01)
@@ -225,7 +226,6 @@ def test_the_time_of_a_question_begins_when_what_it_needs_is_loaded(monkeypatch)
         await worker.ask("run", {"source": "(ab)*"})
         await worker.stop()
 
-    monkeypatch.setattr(Worker, "_answer", answer)
     asyncio.run(story())
     load = ("load", None)
     assert asked == [

@@ -84,6 +84,15 @@ class _Linear(Function):
         return h.unflatten(0, (info.batch_size, -1)), 0
 
 
+def _of_all_models(
+    function: type[Function], info: Any, in_dims: tuple[Any, ...], arguments: Any
+) -> tuple[tuple[Tensor, Tensor], tuple[int, int]]:
+    """(outputs, what is kept) of a function of a batch, called for the batches of all models."""
+    results = cast("Any", function.apply(*_merged(info.batch_size, in_dims, arguments)))
+    out, kept = (x.unflatten(0, (info.batch_size, -1)) for x in results)
+    return (out, kept), (0, 0)
+
+
 class _Delta(Function):
     @staticmethod
     def forward(
@@ -122,9 +131,7 @@ class _Delta(Function):
     def vmap(
         info: Any, in_dims: tuple[Any, ...], *arguments: Any
     ) -> tuple[tuple[Tensor, Tensor], tuple[int, int]]:
-        results = cast("Any", _Delta.apply(*_merged(info.batch_size, in_dims, arguments)))
-        out, kept = (x.unflatten(0, (info.batch_size, -1)) for x in results)
-        return (out, kept), (0, 0)
+        return _of_all_models(_Delta, info, in_dims, arguments)
 
 
 class _Selective(Function):
@@ -170,9 +177,7 @@ class _Selective(Function):
     def vmap(
         info: Any, in_dims: tuple[Any, ...], *arguments: Any
     ) -> tuple[tuple[Tensor, Tensor], tuple[int, int]]:
-        results = cast("Any", _Selective.apply(*_merged(info.batch_size, in_dims, arguments)))
-        out, kept = (x.unflatten(0, (info.batch_size, -1)) for x in results)
-        return (out, kept), (0, 0)
+        return _of_all_models(_Selective, info, in_dims, arguments)
 
 
 class _Convolution(Function):
