@@ -24,6 +24,7 @@ from lrnn_theory import (
 )
 from lrnn_theory.arithmetic import Arithmetic
 from lrnn_theory.cascade import Budget, decompose
+from lrnn_theory.verification import checker
 from lrnn_theory.verification.certificate import certify
 from lrnn_theory.wiring import wire
 
@@ -99,6 +100,22 @@ def test_what_no_affine_maps_can_prove(arithmetic, lrnn):
     facts = {"method": "compositional", "bracketing": "order-free"}
     with pytest.raises(ValueError, match=r"affine map"):
         check(certify(lrnn, automaton, Arithmetic.parse(arithmetic), "proved", **facts))
+
+
+@pytest.mark.parametrize("bracketing", ["exact", "order-free"])
+@pytest.mark.parametrize(
+    "text",
+    ["float32:each@bush", "float32:each@chunk:", "float32:each@chunk:0", "float32:each@tree:2",
+     "float32:each+factored@tree", "{-1,0,1}:cast@tree", "{-1,0,1}:cast@chunk:2",
+     "{-1,0,1}!sat:cast", "{-1,0,1}:cast+factored"],
+)  # fmt: skip
+def test_an_order_that_nobody_knows(text, bracketing):
+    """Where one order stands for all, none is evaluated, and the name is asked for all the same."""
+    form = text.partition(":")[0].partition("!")[0]
+    certificate = verify(compile_dfa("(0|10*1)*"), "(0|10*1)*", f"{form}:each@tree").certificate
+    change = {"arithmetic": text, "bracketing": bracketing}
+    with pytest.raises(ValueError, match=r"unknown order|no options"):
+        checker.check(forged(certificate, lambda d: d.update(change)))
 
 
 def test_a_refutation_is_replayed_in_its_own_order():

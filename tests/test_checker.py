@@ -24,7 +24,7 @@ from lrnn_theory.strategies import FORMAT_NAMES, arithmetics, layers
 from lrnn_theory.verification import checker
 from lrnn_theory.verification.certificate import Field, describe
 
-EXTENSION = checker.extension()
+ARITHMETIC = checker.load("arithmetic")
 
 
 def seen_by_the_checker(layer, arithmetic, word):
@@ -51,7 +51,7 @@ def seen_by_the_checker(layer, arithmetic, word):
 
 def plain(numbers):
     """Numbers as fractions, infinities and texts, so that equal bits are equal objects."""
-    if any(isinstance(x, EXTENSION.Real) for x in numbers):
+    if any(isinstance(x, ARITHMETIC.Real) for x in numbers):
         return list(numbers)
     return [
         ("nan" if x != x else x) if isinstance(x, float) and not math.isfinite(x) else Fraction(x)
@@ -129,7 +129,7 @@ def test_the_checker_rounds_correctly(name, x, cast, data):
     wanted = form.cast(x) if cast else form.round(x)
     text = f"{name}{form.mark}:{'cast' if cast else 'once'}"
     rounds = checker.Arithmetic(text)
-    near = EXTENSION.Cast(rounds, [], ()).near if cast else rounds.store
+    near = ARITHMETIC.Cast(rounds, [], ()).near if cast else rounds.store
     assert plain([near(x)]) == plain([wanted])
 
 
@@ -163,13 +163,13 @@ def test_a_nan_is_nearest_to_nothing():
 @pytest.mark.parametrize("order", [5, 7, 8, 9, 12, 15, 16, 24, 35, 60, 105])
 def test_real_numbers_of_a_field(order):
     """theta is found, numbers keep their value and their sign, and equal numbers are one."""
-    numbers = EXTENSION.field(**Field(order).data())
+    numbers = ARITHMETIC.field(**Field(order).data())
     theta = 2 * cos_turn(1, order)
     for x in (theta, cos_turn(2, order), theta * theta - 1, 1 - theta, sin_turn(1, order)):
         if isinstance(x, Cyclotomic) and order % x.order == 0:
             y = numbers.of([Fraction(c) for c in Field(order).text(x).split()])
-            exact = isinstance(y, EXTENSION.Real)
-            assert float(EXTENSION.bounds(y, y.low, y.high)[0] if exact else y) == pytest.approx(
+            exact = isinstance(y, ARITHMETIC.Real)
+            assert float(ARITHMETIC.bounds(y, y.low, y.high)[0] if exact else y) == pytest.approx(
                 float(x)
             )
             assert (y > 0) == (x > 0)
@@ -188,5 +188,5 @@ def test_real_numbers_of_a_field(order):
 )
 def test_theta_must_be_well_defined(field):
     with pytest.raises((ValueError, ArithmeticError, LookupError)):
-        EXTENSION.field(**field)
-    assert EXTENSION.field(["-2", "0", "1"], ["1", "2"]).of([0, 1]) > Fraction(1414, 1000)
+        ARITHMETIC.field(**field)
+    assert ARITHMETIC.field(["-2", "0", "1"], ["1", "2"]).of([0, 1]) > Fraction(1414, 1000)

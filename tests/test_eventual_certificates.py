@@ -13,11 +13,13 @@ from hypothesis import strategies as st
 from test_certificates import forged
 from test_verify_cast import FORMATS, machine, scalar, vector
 
-from lrnn_theory import LRNN, Proved, check, verify
+from lrnn_theory import LRNN, Automaton, Proved, Refuted, check, verify
+from lrnn_theory.arithmetic import Arithmetic
 from lrnn_theory.strategies import SPECTRAL_CLASSES, spectral_networks
 from lrnn_theory.verification import checker
+from lrnn_theory.verification.certificate import certify
 
-EVENTUAL = checker.extension("checker_eventual.py")
+EVENTUAL = checker.load("eventual")
 HALF = Q(1, 2)
 
 
@@ -85,8 +87,8 @@ def action(data):
 
 LIES = {
     "too early": (lambda d: d.update(preperiod=3), "not (stay|come)|repeat"),
-    "no period": (lambda d: d.update(period=0), "long words"),
-    "too long": (lambda d: d.update(preperiod=10**6), "long words"),
+    "no period": (lambda d: d.update(period=0), "no period"),
+    "too long": (lambda d: d.update(preperiod=10**6), "1000001 letters .* followed for 5000$"),
     "a turn": (lambda d: action(d).update(a=[[[0, "-1"]]]), "wrongly|stay|come|repeat"),
     "a growth": (lambda d: action(d).update(a=[[[0, "2"]]]), "wrongly"),
     "a drift": (lambda d: action(d).update(b=["1/8"]), "wrongly"),
@@ -128,8 +130,35 @@ def test_what_is_right_and_out_of_reach_of_the_checker():
     with pytest.raises(ValueError, match="not seen to shrink"):
         check(certificate)
     certificate = proved(scalar(Q(999, 1000), 0, 1, (0, 1)), "float32", 800, 1)
-    with pytest.raises(ValueError, match="long words"):
+    with pytest.raises(ValueError, match=r"letters in the cast model, which is followed for 5000$"):
         check(certificate)
+
+
+def test_the_cost_of_the_cast_model_is_that_of_its_terms():
+    """The k-th letter moves k of them; two words add up, and so do layers."""
+    lrnn, said = scalar(HALF, 1, 0, (0, 3)), []
+    later = forged(proved(lrnn, "fixed8.4", 20, 1), lambda d: d.update(preperiod=99))
+    checker.check(later, said.append)
+    assert said == ["proved: 5100 steps of layers, 10 to 500 microseconds each"]
+    words = (("1",) * 30, ("1",) * 40)
+    alike = certify(lrnn, Automaton.from_regex("1{40}1*"), Arithmetic.parse("fixed8.4:cast"),
+                    "confused", words=words)  # fmt: skip
+    checker.check(alike.data, said.append)
+    assert said[1:] == ["confused: 1320 steps of layers, 10 to 500 microseconds each"]
+
+
+@pytest.mark.parametrize(("claim", "rest"), [("refuted", ""), ("confused", "; lrnn check .*")])
+def test_a_word_too_long_for_the_cast_model(claim, rest):
+    """It is said before anything is replayed, and `check` knows what to do of two words."""
+    lrnn, runs = scalar(HALF, 1, 0, (0, 3)), [("1", 5001)]
+    certificate = certify(lrnn, Automaton.from_regex("1{5001}"), Arithmetic.parse("fixed8.4:cast"),
+                          claim, runs=runs, words=[[("1", 5000)], runs])  # fmt: skip
+    letters = 5001 if claim == "refuted" else 10_001
+    reason = f"^{letters} letters in the cast model, which is followed for 5000{rest}$"
+    with pytest.raises(ValueError, match=reason):
+        checker.check(certificate.data, pytest.fail)
+    if claim == "confused":
+        assert isinstance(check(certificate, lrnn), Refuted)
 
 
 # -------------------------------------------------------------------- laws

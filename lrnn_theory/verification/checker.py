@@ -2,7 +2,7 @@
 
 This file needs the standard library only and shares no code with the prover.  All that is claimed
 it computes again, in integers and fractions; a float is an infinity or a NaN.  For few certificates
-it loads checker_extension.py, from beside it.  docs/certificates.md has the format and the proofs.
+it loads a file from beside it, by its name.  docs/certificates.md has the format and the proofs.
 Exit code: 0 the proof holds, 1 "refuted" or "confused" holds, 2 the certificate is rejected.
 """
 
@@ -57,9 +57,9 @@ def reachable(first, moves):
 
 
 @cache
-def extension(name="checker_extension.py"):
-    """Another file as a module, in which this one is called `core`."""
-    path = Path(__file__).with_name(name)
+def load(name):
+    """One of the files beside this one, as a module in which this one is called `core`."""
+    path = Path(__file__).with_name(f"checker_{name}.py")
     need(path.is_file(), f"this certificate needs the file {path.name}, beside the checker")
     spec: Any = util.spec_from_file_location(path.stem, path)
     module: Any = util.module_from_spec(spec)
@@ -111,7 +111,7 @@ class Arithmetic:
         match: Any = re.fullmatch(ARITHMETIC, "float64:each" if text == "exact" else text)
         need(match, f"unknown arithmetic {text[:40]!r}")
         form, self.name, self.fma, self.factored, inner, self.order = match.groups()
-        self.field: Any = extension().field(**field) if field is not None else None
+        self.field: Any = load("arithmetic").field(**field) if field is not None else None
         self.form: Any = None if text == "exact" else self.format(form)
         self.state = None if self.name == "cast" else self.form
         stored = self.state if self.state and self.state.precision else None
@@ -122,12 +122,11 @@ class Arithmetic:
         need((inner is None) == (self.name != "wide"), f"unknown arithmetic {text[:40]!r}")
         if inner:
             self.operate = self.format(inner).nearest
-            holds = all(self.operate(x) == x for x in self.form.corners)
-            need(holds, "the accumulator does not hold the format")
+            need(all(self.operate(x) == x for x in self.form.corners), "a narrow accumulator")
 
     def format(self, text):
         """A number format."""
-        return Float(text) if text.split("!")[0] in FLOATS else extension().Format(text)
+        return Float(text) if text.split("!")[0] in FLOATS else load("arithmetic").Format(text)
 
     def read(self, text, form):
         """A number of a format, or an exact one."""
@@ -167,7 +166,8 @@ class Layer:
             self.start, self.shown = self.h0, lambda h: h
             self.after = lambda h, action: rounds.affine(*self.letters[action], h)
         else:
-            self.letters, self.start, self.after, self.shown = extension().model(self, actions)
+            model = load("arithmetic").model(self, actions)
+            self.letters, self.start, self.after, self.shown = model
         self.step = lru_cache(1 << 17)(self.advance)
         in_doubles = rounds.form and rounds.form.in_doubles
         self.scores = Arithmetic("float64:each" if in_doubles else "exact")
@@ -233,7 +233,7 @@ class Claim:
         self.claim, self.arithmetic, self.facts = claim, arithmetic, facts
         self.method, self.bracketing = facts.pop("method", None), facts.pop("bracketing", None)
         proofs = {("refuted", None): self.refuted, ("proved", "compositional"): self.compositional}
-        self.prove = proofs.get((claim, self.method)) or extension().proof(self)
+        self.prove = proofs.get((claim, self.method)) or load("proofs").proof(self)
         self.read_automaton(**automaton)
         self.read_network(**lrnn)
 
@@ -252,11 +252,11 @@ class Claim:
         self.combine = [[range(1 << 60)], *combine]  # contexts of the first head stay as they are
         rounds = Arithmetic(self.arithmetic, field)
         if not rounds.plain or self.bracketing is not None:
-            extension().prepare(self, rounds)
+            load("proofs").prepare(self, rounds)
         self.heads = [[Layer(rounds, **level) for level in head] for head in heads]
         self.layers = [layer for head in self.heads for layer in head]
         kept = tuple(x.initial for x in self.layers if x.reads == "shifted")
-        self.tail = extension().Tail(self, rounds, **tail) if tail is not None else None
+        self.tail = load("proofs").Tail(self, rounds, **tail) if tail is not None else None
         kept += self.tail.initial if self.tail else ()
         self.start = tuple(x.start for x in self.layers), kept, self.initial
         whole = len(letter_class) == len(self.letters) and len(combine) == len(heads) - 1
@@ -360,7 +360,7 @@ def opened(data):
 def check(data, announce=lambda _: None):
     """Prove the claim of a certificate again: the Claim, or ValueError."""
     try:
-        read = extension().Census if "layer" in data else Claim
+        read = load("proofs").Census if "layer" in data else Claim
         claim = read(**opened(data))
         cost = claim.cost(**claim.facts)
         announce(f"{claim.claim}: {cost} steps of layers, 10 to 500 microseconds each")

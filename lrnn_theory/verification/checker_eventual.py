@@ -1,4 +1,4 @@
-"""What proofs of method "eventual" need beyond checker_extension.py; the `core` is checker.py.
+"""Proofs of method "eventual"; checker_proofs.py loads this file, and checker.py is its `core`.
 
 One letter in the cast model is walked up to a length from which on all that a readout sees repeats.
 That it does is proved term by term.  An entry u_k of A^k x obeys a linear recurrence, which its
@@ -15,15 +15,15 @@ MAX_POWER = 256
 
 def eventual(claim, preperiod, period, decoder=None):
     """One letter in the cast model: from `preperiod` on all that is seen repeats."""
-    extra = core.extension()
+    read = core.load("proofs").read
     whole = len(claim.letters) == 1 and not claim.tail and decoder in (None, "any")
     core.need(whole and all(x.rounds.name == "cast" for x in claim.layers), "not of one letter")
-    core.need(period > 0 and preperiod + period <= extra.MAX_CAST, "a cast model of long words")
+    core.need(period > 0, "no period")
     same = decoder or claim.empty == claim.right_empty
     core.need(same, "the empty word is answered wrongly")
     taken, path, answers = [recorded(layer) for layer in claim.layers], [claim.start], {}
     for _ in range(preperiod + period):
-        path.append(extra.read(claim, path[-1], 0, decoder, answers))
+        path.append(read(claim, path[-1], 0, decoder, answers))
     core.need(path[preperiod][1:] == path[-1][1:], "what levels keep does not repeat")
     for i, (layer, actions) in enumerate(zip(claim.layers, taken, strict=True)):
         need_repeats(layer, actions, [states[i] for states, *_ in path], preperiod, period)
@@ -52,7 +52,7 @@ def need_repeats(layer, actions, states, end, period):
     while begin >= period and actions[begin - period : begin] == actions[begin : begin + period]:
         begin -= period
     rounds, cycle = (end - begin) // period, [layer.letters[a] for a in actions[end:][:period]]
-    extra, near = core.extension(), layer.after.__self__.near
+    extra, near = core.load("arithmetic"), layer.after.__self__.near
 
     def affine(matrix, x):
         return extra.act(layer.rounds, matrix, (), x)
