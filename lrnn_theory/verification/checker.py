@@ -1,8 +1,8 @@
 """Prove the claim of a certificate again: python -I -S checker.py certificate.json.
 
-This file needs the standard library only and shares no code with the prover.  All that is claimed
-it computes again, in integers and fractions; a float is an infinity or a NaN.  For few certificates
-it loads a file from beside it, by its name.  docs/certificates.md has the format and the proofs.
+This file needs the standard library only and shares no code with the prover.  In integers and
+fractions it computes all that is claimed again; a float is an infinity or a NaN.  The format, the
+proofs, and the files beside this one that few certificates need are in docs/certificates.md.
 Exit code: 0 the proof holds, 1 "refuted" or "confused" holds, 2 the certificate is rejected.
 """
 
@@ -148,9 +148,12 @@ class Arithmetic:
     def affine(self, rows, b, x):
         """A x + b, with the rows [(column, weight), ...] of A; b may be empty."""
         d = len(x) // len(rows)
-        h = [self.dot((w, x[c * d + k]) for c, w in row) for row in rows for k in range(d)]
-        if b:
-            h = [self.operate(s + y) for s, y in zip(h, b, strict=True)]
+        try:
+            h = [self.dot((w, x[c * d + k]) for c, w in row) for row in rows for k in range(d)]
+            if b:
+                h = [self.operate(s + y) for s, y in zip(h, b, strict=True)]
+        except OverflowError:  # an infinity or a NaN met a number beyond all doubles
+            h = load("arithmetic").affine(self, rows, b, x)
         return tuple(map(self.store, h))
 
 
@@ -202,13 +205,11 @@ class Layer:
         index = start = 0
         for size, words in self.slots:
             scores = []
-            for word, half in words:
-                score = self.scores.dot((c, x[start + i]) for i, c in word)
-                score = self.scores.store(score + half)
+            for w, half in words:
+                score = self.scores.store(self.scores.dot((c, x[start + i]) for i, c in w) + half)
                 scores.append(-math.inf if score is math.nan else score)
             index, start = index * len(words) + scores.index(max(scores)), start + size
-        previous, current = self.readout[action][index]
-        return previous, current
+        return self.readout[action][index]
 
     def maps(self, actions):
         """How each action moves the coordinate, whatever came before; the number of states."""
@@ -360,8 +361,7 @@ def opened(data):
 def check(data, announce=lambda _: None):
     """Prove the claim of a certificate again: the Claim, or ValueError."""
     try:
-        read = load("proofs").Census if "layer" in data else Claim
-        claim = read(**opened(data))
+        claim = (load("proofs").Census if "layer" in data else Claim)(**opened(data))
         cost = claim.cost(**claim.facts)
         announce(f"{claim.claim}: {cost} steps of layers, 10 to 500 microseconds each")
         need(cost <= MAX_STEPS, f"more than {MAX_STEPS} steps of layers")

@@ -177,6 +177,37 @@ def read_factor(layer, k, beta):
     return layer.sparse(k), layer.rounds.weight(beta)
 
 
+def plus(x, y):
+    """A sum; what a number beside an infinity or a NaN is, does not matter."""
+    if isinstance(x, float) == isinstance(y, float):
+        return x + y
+    return x if isinstance(x, float) else y
+
+
+def times(x, y):
+    """A product; of a number beside an infinity or a NaN, the sign is enough."""
+    if isinstance(x, float) == isinstance(y, float):
+        return x * y
+    return math.prod(v if isinstance(v, float) else (v > 0) - (v < 0) for v in (x, y))
+
+
+def dot(rounds, pairs):
+    """A sum of products, in order; no number is too large."""
+    total = None
+    for w, x in pairs:
+        product = times(w, x)
+        product = product if rounds.fma and total is not None else rounds.operate(product)
+        total = product if total is None else rounds.operate(plus(total, product))
+    return total or 0
+
+
+def affine(rounds, rows, b, x):
+    """A x + b before it is stored; no number is too large."""
+    d = len(x) // len(rows)
+    h = [dot(rounds, ((w, x[c * d + k]) for c, w in row)) for row in rows for k in range(d)]
+    return [rounds.operate(plus(s, y)) for s, y in zip(h, b, strict=True)] if b else h
+
+
 class Factors:
     """A matrix of n rows, the product of I - beta k k^T, of which the last acts first."""
 
@@ -189,12 +220,13 @@ class Factors:
         h, d = list(x), len(x) // self.n
         for key, beta in reversed(self.factors):
             for k in range(d):
-                s = rounds.operate(beta * rounds.dot((w, h[c * d + k]) for c, w in key))
+                s = dot(rounds, ((w, h[c * d + k]) for c, w in key))
+                s = rounds.operate(times(beta, s))
                 for c, w in key:
-                    product = w * s if rounds.fma else rounds.operate(w * s)
-                    h[c * d + k] = after_factor(h[c * d + k] + -1 * product)
+                    product = times(w, s) if rounds.fma else rounds.operate(times(w, s))
+                    h[c * d + k] = after_factor(plus(h[c * d + k], -1 * product))
         if b:
-            h = [rounds.operate(x + y) for x, y in zip(h, b, strict=True)]
+            h = [rounds.operate(plus(x, y)) for x, y in zip(h, b, strict=True)]
         return tuple(map(rounds.store, h))
 
 
