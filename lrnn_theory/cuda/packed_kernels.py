@@ -168,7 +168,10 @@ def _letter(
     else:
         c = below
     if EVERY:
-        tl.store(every, told.to(every.dtype.element_ty), mask=inside)
+        if every.dtype.element_ty == tl.int64:  # they would push the letters out of the cache
+            tl.store(every, told.to(tl.int64), mask=inside, cache_modifier=".cs")
+        else:
+            tl.store(every, told.to(every.dtype.element_ty), mask=inside)
     return after, found, c
 
 
