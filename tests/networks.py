@@ -57,6 +57,12 @@ def weighing(h0: Any, codewords: Any, transition: Any = None) -> LRNN:
     return LRNN(("a",), one, ((level,),), np.array([0, 1], np.int32), 1)
 
 
+def turning() -> LRNN:
+    """A turn by atan(4/3), no part of a circle: fractions of 5^k; nothing is ever wrong."""
+    turn = np.array([[[Fraction(3, 5), Fraction(-4, 5)], [Fraction(4, 5), Fraction(3, 5)]]])
+    return weighing([1, 0], [[1000, 0], [0, 0]], Dense(turn))
+
+
 @st.composite
 def layers(draw: st.DrawFn) -> Layer:
     """Small layers of every kind of transition, with several slots and columns."""

@@ -19,6 +19,7 @@ import pytest
 from command_line import lrnn
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from networks import turning
 
 from constructions import compile_dfa
 from constructions.cli import demo, display
@@ -214,6 +215,17 @@ def test_verify_and_check_mirror_the_verdict(rotation: Path) -> None:
     data = lrnn("check", "no.json", "--json")
     assert data.code == 1
     assert data.data()["verdict"] == "refuted"
+
+
+@pytest.mark.usefixtures("here")
+def test_verify_and_extract_end_in_time() -> None:
+    turning().save("t.safetensors")
+    ran = lrnn("verify", "t.safetensors", "a*", "-a", "exact", "--seconds", "1")
+    assert ran.code == 3
+    assert "more than 1 s; raise the budget (--seconds, " in ran.out
+    ran = lrnn("extract", "t.safetensors", "-a", "exact", "--seconds", "1")
+    assert ran.code == 2
+    assert "takes more than 1 s; raise the budget (--seconds, " in ran.err
 
 
 def test_verify_several_arithmetics_takes_the_worst(rotation: Path, here: Path) -> None:

@@ -81,6 +81,7 @@ BAD: list[tuple[str, tuple[str, ...]]] = [
     ("verify parity.safetensors mealy.dot", ("dfa", "mealy")),
     ("verify parity.safetensors a --budget 0", ("--budget",)),
     ("verify parity.safetensors a --budget many", ("--budget", "many")),
+    ("verify parity.safetensors a --seconds 0", ("--seconds", "0")),
     (
         "verify parity.safetensors 0* -a exact -a float32 --certificate c.json",
         ("--certificate", "2"),

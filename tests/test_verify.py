@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -12,16 +14,18 @@ import pytest
 from agreement import ARITHMETICS, check_refutation, forged, truth_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from networks import counter
+from networks import counter, turning, weighing
 
 from constructions import CONSTRUCTIONS, compile_dfa
 from lrnn_theory import (
     Automaton,
     Budget,
+    Dense,
     Proved,
     Refuted,
     Undecided,
     check,
+    extract,
     languages,
     scan,
     verify,
@@ -156,6 +160,36 @@ def test_a_budget_in_seconds() -> None:
     assert verdict.covered == 0
     assert " s;" in verdict.reason
     assert isinstance(verify(counter(6), "a{6}a*", "bfloat16", budget=Budget(seconds=60)), Proved)
+
+
+def test_time_ends_also_where_fractions_grow() -> None:
+    """A layer by itself would take minutes, and one length of a closure may."""
+    begun = time.monotonic()
+    verdict = verify(turning(), "a*", "exact", budget=Budget(seconds=0.5))
+    assert isinstance(verdict, Undecided)
+    reason = "more than 0.5 s; raise the budget (--seconds, Budget(seconds=...)) to go on"
+    assert verdict.reason == reason
+    any_readout = verify(turning(), "a*", "exact", budget=Budget(seconds=0.5), decoder="any")
+    assert isinstance(any_readout, Undecided)
+    assert any_readout.covered > 100
+    with pytest.raises(ValueError, match=r"takes more than 0\.5 s; raise"):
+        extract(turning(), "exact", budget=Budget(seconds=0.5))
+    assert time.monotonic() - begun < 10
+
+
+def test_time_ends_on_orbits_and_in_the_cast_model() -> None:
+    never = replace(counter(2**60), output=np.array([1, 1]), empty_output=1)
+    verdict = verify(never, "a*", "float64", budget=Budget(seconds=2))
+    assert isinstance(verdict, Undecided)
+    assert verdict.reason.startswith("more than 2 s; ")
+    assert verdict.covered >= 10_000
+    decay = weighing([5], [[100], [0]], Dense(np.array([[[Fraction(9, 10)]]])))
+    proved = verify(decay, "a*", "float8_e4m3:cast", decoder="any")
+    assert isinstance(proved, Proved)
+    assert proved.method == "eventual"
+    late = verify(decay, "a*", "float8_e4m3:cast", decoder="any", budget=Budget(seconds=1e-9))
+    assert isinstance(late, Undecided)
+    assert late.reason.startswith("more than 1e-09 s; ")
 
 
 def test_a_layer_that_runs_away_on_its_own_is_given_up() -> None:

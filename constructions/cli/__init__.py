@@ -37,6 +37,7 @@ from constructions.cli.options import (
     Construction,
     Device,
     Json,
+    Seconds,
     Sink,
     Source,
     Weights,
@@ -269,6 +270,7 @@ def verify_weights(
             parser=positive,
         ),
     ] = None,
+    seconds: Seconds = None,
     any_decoder: Annotated[
         bool,
         typer.Option(
@@ -295,11 +297,12 @@ def verify_weights(
     if record and any_decoder:
         raise ValueError("Option '--record' is about the decoder in the file, not '--any-decoder'.")
     with display.progress("loading torch"):
-        from lrnn_theory.verification import Undecided, verify, with_claim
+        from lrnn_theory.verification import Budget, Undecided, verify, with_claim
     lrnn = read_weights(weights)
     letters = lrnn.letters if source_kind(source) == "regex" else None
     automaton = read_automaton(source, letters, sink=sink)
     place = pick_device(device)
+    limits = Budget(budget or Budget.configurations, seconds)
     verdicts, lines = [], []
     for name in names:
         start = time.perf_counter()
@@ -309,13 +312,13 @@ def verify_weights(
                 automaton,
                 name,
                 decoder="any" if any_decoder else "own",
-                budget=budget,
+                budget=limits,
                 progress=update,
                 device=place,
             )
-        seconds = time.perf_counter() - start
-        verdicts.append(display.verdict_facts(verdict) | {"seconds": round(seconds, 4)})
-        lines.append(f"{name}: {display.verdict_text(verdict)}, in {seconds:.2f} s")
+        took = time.perf_counter() - start
+        verdicts.append(display.verdict_facts(verdict) | {"seconds": round(took, 4)})
+        lines.append(f"{name}: {display.verdict_text(verdict)}, in {took:.2f} s")
         if certificate and not isinstance(verdict, Undecided):
             verdict.certificate.save(certificate)
             lines.append(f"certificate written to {certificate}")

@@ -84,6 +84,10 @@ Construction = Annotated[
         autocompletion=complete_construction,
     ),
 ]
+Seconds = Annotated[
+    int | None,
+    typer.Option("--seconds", metavar="N", help="Time to spend before giving up.", parser=positive),
+]
 RepeatedLetter = Annotated[
     str | None,
     typer.Option("--letter", metavar="X", help="The letter to repeat; by default the first."),

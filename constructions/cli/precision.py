@@ -13,6 +13,7 @@ from constructions.cli.options import (
     Arithmetics,
     Json,
     RepeatedLetter,
+    Seconds,
     Sink,
     Source,
     Weights,
@@ -96,6 +97,7 @@ def extract_automaton(
             "--budget", metavar="N", help="Configurations to examine at most.", parser=positive
         ),
     ] = None,
+    seconds: Seconds = None,
     as_json: Json = False,
 ) -> int:
     """Find the minimal automaton that a linear RNN implements in an arithmetic."""
@@ -106,10 +108,11 @@ def extract_automaton(
     if output and output.suffix not in WRITERS:
         raise ValueError(f"Option '--output' must end in {' or '.join(WRITERS)}, not '{output}'.")
     with display.progress("loading torch"):
-        from lrnn_theory.verification import extract
+        from lrnn_theory.verification import Budget, extract
     lrnn = read_weights(weights)
+    limits = Budget(budget or Budget.configurations, seconds)
     with display.progress(f"closing configurations in {arithmetic}"):
-        automaton = extract(lrnn, arithmetic, budget=budget)
+        automaton = extract(lrnn, arithmetic, budget=limits)
     if output:
         write_automaton(automaton, output)
     facts = {"arithmetic": arithmetic, "automaton": display.automaton_facts(automaton)}

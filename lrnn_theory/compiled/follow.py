@@ -5,9 +5,10 @@ The compiled loops are loaded when something is followed: most verdicts follow n
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -147,7 +148,12 @@ class Follower:
         return self.steps - before - 1 if result == self._engine.WRONG else -1
 
     def orbit(
-        self, letter: int, limit: int, progress: Callable[[int], None] | None = None
+        self,
+        letter: int,
+        limit: int,
+        progress: Callable[[int], None] | None = None,
+        *,
+        until: float = math.inf,
     ) -> Orbit:
         """Read one letter again and again, from the empty word.
 
@@ -158,6 +164,7 @@ class Follower:
             letter: a letter of the automaton.
             limit: the most letters read before a repetition is found.
             progress: called several times a second with the number of letters read.
+            until: the `time.monotonic()` after which a repetition is no longer looked for.
 
         Returns:
             The outcome; "stopped" also on a keyboard interrupt.
@@ -176,6 +183,8 @@ class Follower:
                     period = int(self._at[4])
                     preperiod = self._preperiod(letter, period)
                     return Orbit("cycle", preperiod + period, preperiod, period)
+                if monotonic() > until:
+                    break
                 if progress:
                     progress(covered)
         except KeyboardInterrupt:

@@ -6,6 +6,7 @@ with a shortest word.  It stops undecided only at its budget.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from lrnn_theory.lrnn import LRNN
 from lrnn_theory.verification.compositional import Target
 from lrnn_theory.verification.configurations import Configurations, Step
 from lrnn_theory.verification.rowset import RowSet, Stack
+from lrnn_theory.verification.states import OutOfTimeError
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,10 @@ class Budget:
                 raise ValueError(f"Argument '{name}' must be positive, not {number}.")
         if self.seconds is not None and not self.seconds > 0:
             raise ValueError(f"Argument 'seconds' must be positive, not {self.seconds}.")
+
+    def deadline(self) -> float:
+        """The `time.monotonic()` at which a search that begins now must end."""
+        return math.inf if self.seconds is None else time.monotonic() + self.seconds
 
 
 @dataclass(frozen=True)
@@ -100,6 +106,7 @@ def close(
     *,
     device: torch.device | str | None = None,
     decoder: Literal["own", "any"] = "own",
+    until: float | None = None,
 ) -> Closed | Wrong | Confused | Stopped:
     """Close the reachable configurations, breadth first.
 
@@ -112,13 +119,14 @@ def close(
         device: where to compute, if the arithmetic can; by default the CPU.
         decoder: "own" compares the network's answers with the target's; "any" asks whether some
             function of the letter and of all that a readout sees would answer right.
+        until: the `time.monotonic()` at which the seconds of the budget end, if they began before.
 
     Returns:
         `Closed`; or `Wrong` (`Confused` for any decoder) with a shortest word; or `Stopped`, at
         the budget or by an interrupt from the keyboard.
     """
-    started = time.monotonic()
-    reached = Configurations(lrnn, target, arithmetic, device)
+    until = budget.deadline() if until is None else until
+    reached = Configurations(lrnn, target, arithmetic, device, until=until)
     judge = _AnyDecoder(reached) if decoder == "any" else _OwnDecoder(reached)
     covered = 0
     try:
@@ -126,7 +134,7 @@ def close(
             fault = judge(step)
             if fault is not None:
                 return fault
-            reason = exceeded(budget, len(reached), started)
+            reason = exceeded(budget, len(reached), until)
             if reason:
                 return Stopped(covered, len(reached), reason)
             if step.ends_length:
@@ -134,20 +142,27 @@ def close(
                 if progress:
                     progress(len(reached))
         return Closed(len(reached), reached.layer_states, reached.digest())
+    except OutOfTimeError:
+        return Stopped(covered, len(reached), out_of_time(budget))
     except KeyboardInterrupt:
         return Stopped(covered, len(reached), "interrupted")
 
 
-def exceeded(budget: Budget, configurations: int, started: float) -> str:
-    """Why a search must stop, or "" if it may go on; `started` is a `time.monotonic()`."""
+def exceeded(budget: Budget, configurations: int, until: float) -> str:
+    """Why a search must stop, or "" if it may go on; `until` is its `Budget.deadline`."""
     if configurations > budget.configurations:
         return (
             f"more than {budget.configurations} configurations; "
             f"raise the budget (--budget, Budget(configurations=...)) to go on"
         )
-    if budget.seconds is not None and time.monotonic() - started > budget.seconds:
-        return f"more than {budget.seconds} s; raise the budget (Budget(seconds=...)) to go on"
-    return ""
+    return out_of_time(budget) if time.monotonic() > until else ""
+
+
+def out_of_time(budget: Budget) -> str:
+    """Why a search stops whose time is over."""
+    return (
+        f"more than {budget.seconds} s; raise the budget (--seconds, Budget(seconds=...)) to go on"
+    )
 
 
 class _OwnDecoder:

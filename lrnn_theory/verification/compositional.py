@@ -18,6 +18,7 @@ docs/certificates.md has the induction in full.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -74,6 +75,7 @@ def prove(
     limit: int = MAX_LAYER_STATES,
     *,
     order_free: bool = False,
+    until: float = math.inf,
 ) -> Composed:
     """Prove that the LRNN responds like the target after every non-empty word.
 
@@ -83,9 +85,11 @@ def prove(
         arithmetic: where the network runs.
         limit: the largest number of states of a layer.
         order_free: whether every layer must be right in every order of evaluation.
+        until: the `time.monotonic()` after which no layer is stepped.
 
     Raises:
         NotComposedError: if this method fails.
+        OutOfTimeError: if the time ends before.
     """
     images = _Images(target.delta)
     everything = (1 << target.delta.shape[1]) - 1
@@ -102,7 +106,7 @@ def prove(
         block = everything
         for depth, level in enumerate(head):
             used = np.unique(level.action[list(contexts)])
-            table = StateTable(level.layer, arithmetic)
+            table = StateTable(level.layer, arithmetic, until=until)
             where = f"layer {depth} of head {i}"
             maps, count = _close_layer(level, used, table, min(limit, MAX_LAYER_STATES), where)
             if order_free:

@@ -66,7 +66,8 @@ class Configurations:
         device: where to compute, if the arithmetic can; by default the CPU.
         merge: take states of a layer for one that read the same whatever follows.  There are
             fewer configurations then, with the same answers.
-        until: the `time.monotonic()` after which layers are no longer closed for that.
+        until: the `time.monotonic()` after which layers are no longer stepped; then `steps` (with
+            `merge` already this) raises `OutOfTimeError`.
 
     Attributes:
         device: where the rows lie.
@@ -84,11 +85,11 @@ class Configurations:
         merge: bool = False,
         until: float = math.inf,
     ) -> None:
-        self._tables = [StateTable(level.layer, arithmetic, device) for level in lrnn.levels]
-        self.device = self._tables[0].device if self._tables else torch.device("cpu")
-        self._merged = [
-            t.representatives(_MERGE_LIMIT, until) if merge else None for t in self._tables
+        self._tables = [
+            StateTable(level.layer, arithmetic, device, until=until) for level in lrnn.levels
         ]
+        self.device = self._tables[0].device if self._tables else torch.device("cpu")
+        self._merged = [t.representatives(_MERGE_LIMIT) if merge else None for t in self._tables]
         shifted = [i for i, level in enumerate(lrnn.levels) if level.reads == "shifted"]
         tail = lrnn.tail.initial if lrnn.tail else ()
         depth = len(self._tables)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Literal
@@ -17,13 +18,22 @@ from lrnn_theory.eventual import UnsettledError
 from lrnn_theory.exactness import computes_exactly, holds_register_layers
 from lrnn_theory.lrnn import LRNN
 from lrnn_theory.verification.certificate import certify
-from lrnn_theory.verification.closure import Budget, Closed, Confused, Stopped, Wrong, close
+from lrnn_theory.verification.closure import (
+    Budget,
+    Closed,
+    Confused,
+    Stopped,
+    Wrong,
+    close,
+    out_of_time,
+)
 from lrnn_theory.verification.compositional import (
     MAX_LAYER_STATES,
     NotComposedError,
     Target,
     prove,
 )
+from lrnn_theory.verification.states import OutOfTimeError
 from lrnn_theory.verification.unary import Alike, Err, decide, decides
 from lrnn_theory.verification.verdict import Proved, Refuted, Runs, Undecided
 
@@ -62,7 +72,7 @@ def verify(
         decoder: "any" asks whether some function of state and last letter answers right, whatever
             the LRNN's own does.
         budget: a `Budget`, or a number of configurations: how far layers, and then the
-            breadth-first closure, are followed.
+            breadth-first closure, are followed, and for how many seconds in all.
         progress: called now and then with the number of configurations closed.
         device: where states are stepped; the CPU if not given.
 
@@ -106,6 +116,7 @@ class Question:
     ) -> None:
         self.lrnn, self.wanted, self.arithmetic = lrnn, wanted, arithmetic
         self.budget, self.progress = budget or Budget(), progress
+        self.until = self.budget.deadline()
         self.device = torch.device(device or "cpu")
         self.target, self.representative, self.symbols = _target(lrnn, wanted)
         # Where nothing is rounded, any order gives the bits of the sequential one.
@@ -127,7 +138,10 @@ class Question:
         few = FEW_STATES if unary else MAX_LAYER_STATES
         if decides(self.lrnn, self.working):
             few = FEW_SUMS
-        verdict = self.composition(min(self.budget.configurations, few))
+        try:
+            verdict = self.composition(min(self.budget.configurations, few))
+        except OutOfTimeError:
+            return self.undecided(0, out_of_time(self.budget))
         if verdict is None:
             verdict = self.orbit() if unary else self.eventual("own")
         return self.closure("own") if verdict is None else verdict
@@ -145,7 +159,14 @@ class Question:
             if self.working.order == "tree" and not order_free:
                 break  # not a finite machine
             try:
-                found = prove(self.lrnn, self.target, self.working, limit, order_free=order_free)
+                found = prove(
+                    self.lrnn,
+                    self.target,
+                    self.working,
+                    limit,
+                    order_free=order_free,
+                    until=self.until,
+                )
             except NotComposedError as reason:
                 reasons.append(str(reason))
                 continue
@@ -172,13 +193,15 @@ class Question:
     def orbit(self) -> Proved | Refuted | Undecided:
         """The cycle of the only letter."""
         follower = self.follower()
-        found = follower.orbit(0, self.budget.steps, self.progress)
+        found = follower.orbit(0, self.budget.steps, self.progress, until=self.until)
         self.statistics["steps"] = found.steps
         if found.outcome == "cycle":
             self.statistics["configurations"] = found.preperiod + found.period
             return self.proved("orbit", preperiod=found.preperiod, period=found.period)
         if found.outcome == "stopped":
             reason = f"more than {self.budget.steps} steps of the orbit (Budget(steps=...))"
+            if time.monotonic() > self.until:
+                reason = out_of_time(self.budget)
             return self.undecided(found.steps, reason)
         level, c = self.lrnn.levels[0], self.target.letter_class[0]
         a = level.action[c]
@@ -204,6 +227,7 @@ class Question:
                 self.budget,
                 self.progress,
                 any_decoder=decoder == "any",
+                until=self.until,
             )
         except UnsettledError as reason:
             verdict = self.closure(decoder, MANY_SUMS)
@@ -238,6 +262,7 @@ class Question:
             self.progress,
             device=self.device,
             decoder=decoder,
+            until=self.until,
         )
         if isinstance(result, Wrong):
             return self.refuted(result.word, result.output, result.expected)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from dataclasses import replace
 
@@ -13,11 +12,12 @@ from numpy.typing import NDArray
 from lrnn_theory.arithmetic import Arithmetic
 from lrnn_theory.automaton import Automaton
 from lrnn_theory.lrnn import LRNN
-from lrnn_theory.verification.closure import Budget, exceeded
+from lrnn_theory.verification.closure import Budget, exceeded, out_of_time
 from lrnn_theory.verification.compositional import Target
 from lrnn_theory.verification.configurations import Configurations
 from lrnn_theory.verification.learner import learn
 from lrnn_theory.verification.rowset import RowSet
+from lrnn_theory.verification.states import OutOfTimeError
 
 FEW = 50_000
 """A cascade with more configurations is learnt from its answers first."""
@@ -56,12 +56,15 @@ def extract(
     first = np.sort(np.unique(lrnn.letter_class, return_index=True)[1])
     classes = lrnn.letter_class[first]  # in the order of their first letters
     few = replace(budget, configurations=min(budget.configurations, FEW))
+    until = budget.deadline()
     try:
-        after, output = _close(lrnn, classes, arithmetic, few, device)
+        after, output = _close(lrnn, classes, arithmetic, few, until, device)
     except ValueError:
+        if time.monotonic() > until:
+            raise
         if len(lrnn.widths) > 1 and (machine := learn(lrnn, arithmetic, budget)):
             return machine
-        after, output = _close(lrnn, classes, arithmetic, budget, device)
+        after, output = _close(lrnn, classes, arithmetic, budget, until, device)
     if lrnn.kind != "mealy":
         after, output = _arrivals(after, output, lrnn.empty_output)
     after, output = after.astype(np.int32), output.astype(np.int32)
@@ -87,21 +90,23 @@ def _close(
     classes: NDArray[np.int32],
     arithmetic: Arithmetic,
     budget: Budget,
+    until: float,
     device: torch.device | str | None,
 ) -> tuple[NDArray[np.integer], NDArray[np.integer]]:
     """The configuration after every configuration and letter class, and the output there."""
     nothing = np.zeros((len(classes), 1), np.int32)
     target = Target(nothing, 0, nothing[0], classes)
-    started = time.monotonic()
-    until = math.inf if budget.seconds is None else started + budget.seconds
-    reached = Configurations(lrnn, target, arithmetic, device, merge=True, until=until)
     after, output = [], []
-    for step in reached.steps():
-        after.append(step.number.cpu())
-        output.append(step.output.cpu())
-        reason = exceeded(budget, len(reached), started)
-        if reason:
-            raise ValueError(f"The LRNN in {arithmetic} takes {reason}.")
+    try:
+        reached = Configurations(lrnn, target, arithmetic, device, merge=True, until=until)
+        for step in reached.steps():
+            after.append(step.number.cpu())
+            output.append(step.output.cpu())
+            reason = exceeded(budget, len(reached), until)
+            if reason:
+                raise ValueError(f"The LRNN in {arithmetic} takes {reason}.")
+    except OutOfTimeError:
+        raise ValueError(f"The LRNN in {arithmetic} takes {out_of_time(budget)}.") from None
     shape = (len(reached), len(classes))
     return torch.cat(after).reshape(shape).numpy(), torch.cat(output).reshape(shape).numpy()
 

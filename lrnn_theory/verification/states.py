@@ -22,8 +22,15 @@ Tensor = torch.Tensor
 _CHUNK_ENTRIES = 4_000_000
 """Numbers of state stepped at once."""
 
+_CHUNK_OBJECTS = 10_000
+"""The same, where they are no tensors: fractions may be long, and the time is looked at between."""
+
 _MEMO_ENTRIES = 1 << 28
 """Transitions (states times actions, four bytes each) up to which they are remembered."""
+
+
+class OutOfTimeError(Exception):
+    """A layer was to be stepped after the time that its table was given."""
 
 
 class StateTable:
@@ -35,15 +42,21 @@ class StateTable:
         layer: the layer.
         arithmetic: where it runs.
         device: where a kernel of tensors steps; the others step on the CPU.
+        until: the `time.monotonic()` after which no step is begun, but `OutOfTimeError` raised.
 
     Attributes:
         device: where the tensors of `advance` and `read` lie.
     """
 
     def __init__(
-        self, layer: Layer, arithmetic: Arithmetic, device: torch.device | str | None = None
+        self,
+        layer: Layer,
+        arithmetic: Arithmetic,
+        device: torch.device | str | None = None,
+        *,
+        until: float = math.inf,
     ) -> None:
-        self.layer = layer
+        self.layer, self._until = layer, until
         self._kernel = make_kernel(layer, arithmetic, torch.device(device or "cpu"))
         first = self._kernel.start(1)
         self._tensors = isinstance(first, Tensor)
@@ -58,7 +71,8 @@ class StateTable:
         shape = (1, layer.n_actions)
         self._next = Stack(torch.full(shape, -1, dtype=torch.int32, device=self.device))
         self._remembers = True
-        self._chunk = max(1, _CHUNK_ENTRIES // self._states.size)
+        entries = _CHUNK_ENTRIES if self._tensors else _CHUNK_OBJECTS
+        self._chunk = max(1, entries // self._states.size)
 
     def __len__(self) -> int:
         return len(self._codewords)
@@ -103,17 +117,16 @@ class StateTable:
             self._shown.append(torch.tensor(sights, device=self.device))
         return self._shown.rows[states]
 
-    def representatives(self, limit: int, until: float = math.inf) -> Tensor | None:
+    def representatives(self, limit: int) -> Tensor | None:
         """For every state, the first one that reads the same whatever actions follow.
 
-        Closes the layer by itself; None if it has more than `limit` states, or the
-        `time.monotonic()` is `until`.
+        Closes the layer by itself; None if it has more than `limit` states.
         """
         n_actions, first = self.layer.n_actions, 0
         after, read = [], []
         while first < len(self):
             end = len(self)
-            if end > limit or time.monotonic() > until:
+            if end > limit:
                 return None
             states = torch.arange(first, end, device=self.device).repeat_interleave(n_actions)
             actions = torch.arange(n_actions, device=self.device).repeat(end - first)
@@ -136,6 +149,8 @@ class StateTable:
 
     def _meet(self, codes: Tensor) -> Tensor:
         """States after distinct transitions (state times actions, plus action)."""
+        if time.monotonic() > self._until:
+            raise OutOfTimeError
         n_actions = self.layer.n_actions
         source, action = codes // n_actions, codes % n_actions
         after = self._kernel.step(

@@ -7,13 +7,15 @@ Before it, lengths fall into few runs on which all is alike.
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
 from lrnn_theory.arithmetic import Arithmetic
 from lrnn_theory.eventual import Lengths, Stream, UnsettledError
 from lrnn_theory.lrnn import LRNN
-from lrnn_theory.verification.closure import Budget, Stopped
+from lrnn_theory.verification.closure import Budget, Stopped, out_of_time
 from lrnn_theory.verification.compositional import Target
 
 FIRST = 1000
@@ -81,6 +83,7 @@ def decide(
     progress: Callable[[int], None] | None = None,
     *,
     any_decoder: bool = False,
+    until: float = math.inf,
 ) -> Settled | Err | Alike | Stopped:
     """Whether a network answers all powers of its only letter right.
 
@@ -92,6 +95,7 @@ def decide(
             layer, which take longer.
         progress: called with the length up to which all is known.
         any_decoder: ask whether some function of all that a readout sees would be right.
+        until: the `time.monotonic()` after which no length is looked at.
 
     Returns:
         `Settled`; or `Err` (`Alike`) with the shortest words; or `Stopped`.
@@ -115,6 +119,8 @@ def decide(
             now = min(lengths.last, max(FIRST, 4 * done))
             lengths.extend(now + lengths.period + 1)
             for t in sorted(lengths.candidates(done, now)):
+                if time.monotonic() > until:
+                    return Stopped(done, looked, out_of_time(budget))
                 judge.look(t)
                 looked += 1
             fault = judge.fault(now if now < lengths.last else None)
