@@ -235,8 +235,9 @@ def determinise(
             if len(states) >= limit:
                 raise ValueError(
                     f"{subject} needs more than {limit} states over {len(codes)} letters before "
-                    f"minimisation; raise max_states (or "
-                    f"lrnn_theory.derivatives.MAX_TABLE_ENTRIES) for more."
+                    f"minimisation; repeat less, or raise the limit in Python "
+                    f"(Automaton.from_regex(..., max_states=...); "
+                    f"lrnn_theory.derivatives.MAX_TABLE_ENTRIES)."
                 )
             index[state] = len(states)
             states.append(state)
@@ -251,8 +252,9 @@ def determinise(
             visits += 1 + len(classes(chars))
             if visits > VISITS_PER_STATE * max_states:
                 raise ValueError(
-                    f"{subject} needs more than {VISITS_PER_STATE * max_states} derivatives; raise "
-                    f"max_states ({VISITS_PER_STATE} derivatives for each state) for more."
+                    f"{subject} needs more than {VISITS_PER_STATE * max_states} derivatives; "
+                    f"repeat less, or raise the limit in Python "
+                    f"(Automaton.from_regex(..., max_states=...), {VISITS_PER_STATE} for each)."
                 )
         sink = number(frozenset()) if len(targets) < n_classes else -1
         row = np.full(n_classes, sink, np.int32)

@@ -88,12 +88,15 @@ def regex_table(
         raise _error(
             pattern,
             f"has more than {max_positions} positions (literals, dots and classes, with every "
-            f"repetition written out); raise max_positions for more",
+            f"repetition written out); repeat less, or raise the limit in Python "
+            f"(Automaton.from_regex(..., max_positions=...))",
         )
     if codes is None:
         codes = [c for low, high in union(parser.named) for c in range(low, high + 1)]
     if not codes:
-        raise _error(pattern, "names no character to take as a letter; pass alphabet='...'")
+        raise _error(
+            pattern, "names no character to take as a letter; pass alphabet='...' (--alphabet)"
+        )
     delta, accepting = determinise(terms, root, codes, max_states, _subject(pattern))
     return RegexTable(delta, 0, accepting, tuple(map(chr, codes)))
 

@@ -7,7 +7,9 @@ import shutil
 import subprocess
 import sys
 from io import BytesIO
+from itertools import combinations
 from pathlib import Path
+from unittest import mock
 from xml.etree import ElementTree
 
 import numpy as np
@@ -15,7 +17,10 @@ import pytest
 from command_line import lrnn as command
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matplotlib.figure import Figure
 from matplotlib.image import imread
+from matplotlib.transforms import Bbox
+from mpl_toolkits.mplot3d.proj3d import proj_transform
 
 from constructions import compile_dfa
 from constructions.cli.pictures import KINDS
@@ -166,6 +171,35 @@ def test_every_state_is_drawn(name):
     assert set(re.findall(r'id="state_(\d+)"', whole)) == set(map(str, range(automaton.n_states)))
 
 
+def boxes_of_labels(automaton):
+    """Where Graphviz puts the letters of arrows: centres and half sizes, in inches."""
+    text = plot_automaton(automaton).draw.text
+    run = subprocess.run(["dot", "-Tplain"], input=text, capture_output=True, text=True, check=True)
+    for line in run.stdout.splitlines():
+        if line.startswith("edge") and line.count('"') == 2:
+            label, (x, y, *_) = line.split('"')[1], line.rpartition('"')[2].split()
+            lines = label.split("\\n")
+            yield float(x), float(y), 0.035 * max(map(len, lines)), 0.07 * len(lines)
+
+
+@needs_dot
+@pytest.mark.parametrize("name", ["mqtt_broker", "tls", "email", "iso_datetime"])
+def test_letters_of_arrows_do_not_overlap(name):
+    for (x, y, w, h), (u, v, a, b) in combinations(boxes_of_labels(languages.BESTIARY[name]()), 2):
+        assert abs(x - u) > w + a or abs(y - v) > h + b
+
+
+@needs_dot
+def test_letters_of_loops_are_above_all_arrows():
+    p = plot_automaton(languages.BESTIARY["email"]())
+    arrows = re.findall(r'id="arrow_(\d+)_(\d+)"', p.render().decode())
+    loops = [q == target for q, target in arrows]
+    assert True in loops
+    assert loops == sorted(loops)
+    assert "paint-order: stroke" in p.render().decode()
+    assert "<style>" not in p.inline("a")  # a page has its own
+
+
 @needs_dot
 def test_png_has_white_paper_whoever_draws():
     for p in (plot_automaton(SEVEN), plot_cascade(SEVEN)):
@@ -288,6 +322,48 @@ def test_mirrors():
         plot_reflections(orthogonal(-np.eye(4, dtype=int)))
     with pytest.raises(ValueError, match="'start'"):
         plot_reflections(orthogonal([[0, -1], [1, 0]]), [1, 2, 3])
+
+
+MIRRORS = [
+    orthogonal([[0, -1], [1, 0]]),
+    orthogonal([[0, -1, 0], [1, 0, 0], [0, 0, -1]]),  # the first factor's mirror holds h_1
+    GHProduct(np.array([[1, 0], [0.9, 0.1], [0.6, 0.8], [0, 1]]), np.array([1, 1, 2, 0.5])),
+    GHProduct(
+        np.array([[1, 0, 0], [0, 1, 0], [0.6, 0.8, 0], [0, 0.6, 0.8], [1, 1, 1], [0, 0, 1]]),
+        np.array([2, 2, 2, 1, 2 / 3, 2]),
+    ),
+    GHProduct(np.array([[1, 0], [0, 1]]), np.array([1, 1])),  # ends in 0
+]
+
+
+@pytest.mark.parametrize("product", MIRRORS, ids=repr)
+def test_names_of_vectors_do_not_overlap(product):
+    with mock.patch.object(Figure, "savefig", autospec=True) as save:
+        plot_reflections(product).render()
+    figure = save.call_args.args[0]
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    texts = [text for text in axes.texts if text.get_text()]
+    names = "".join(text.get_text() for text in texts)
+    assert all(f"h_{i}" in names for i in range(len(product) + 1))
+    boxes = [box_of(axes, text) for text in texts]
+    for one, other in combinations(boxes, 2):
+        assert not one.overlaps(other)
+    for box in boxes:
+        assert figure.bbox.containsx(box.x0)
+        assert figure.bbox.containsx(box.x1)
+        for legend in (axes.get_legend(), *figure.legends):
+            assert legend is None or not box.overlaps(legend.get_window_extent())
+
+
+def box_of(axes, text):
+    """Where a name stands, in pixels, in the plane or in space."""
+    size = text.get_window_extent()
+    place = text.get_position()
+    if axes.name == "3d":
+        place = proj_transform(*text.get_position_3d(), axes.get_proj())[:2]
+    x, y = axes.transData.transform(place)
+    return Bbox.from_bounds(x - size.width / 2, y - size.height / 2, size.width, size.height)
 
 
 LOG = """{"task": "parity", "seeds": [0, 1]}

@@ -28,6 +28,13 @@ _PAPER = {
     "png": ["-Gbgcolor=white", "-Gdpi=150"],
 }
 _FONT = "Helvetica,Arial,sans-serif"
+_NEAR, _FAR = 0.4, 1.0
+"""Inches between ranks of states, the least and the most."""
+_STATE, _CHARACTER = 0.45, 0.075
+"""About the width of a state, and of a character of a label, in inches."""
+_LOOP = re.compile(rb"<!-- (\d+)&#45;&gt;\1 -->\n<g .*?</g>\n", re.DOTALL)
+_HALO = b"<style>.edge text { paint-order: stroke; stroke: #ffffff; stroke-width: 3px; }</style>\n"
+"""So that letters can be read where an arrow crosses them; a page has it in its own style."""
 
 
 def plot_automaton(automaton: Automaton, *, sink: bool | None = None) -> Picture:
@@ -87,9 +94,17 @@ class _Drawing:
             reason = error.stderr.decode(errors="replace").strip().partition("\n")[0]
             raise ValueError(f"Graphviz could not draw this graph: {reason}.") from None
         if suffix == "svg":
-            return re.sub(rb"<!-- (Generated|Pages).*?-->\s*", b"", run.stdout, flags=re.DOTALL)
+            svg = re.sub(rb"<!-- (Generated|Pages).*?-->\s*", b"", run.stdout, flags=re.DOTALL)
+            return _loops_last(svg).replace(b"<g ", _HALO + b"<g ", 1)
         # The date of a PDF has a fixed length, so that offsets stay right.
         return re.sub(rb"(?<=/CreationDate \(D:)\d{14}", b"20000101000000", run.stdout)
+
+
+def _loops_last(svg: bytes) -> bytes:
+    """Loops are drawn above their states, where other arrows arrive: their letters go on top."""
+    loops = b"".join(match[0] for match in _LOOP.finditer(svg))
+    end = b"</g>\n</svg>"
+    return _LOOP.sub(b"", svg).replace(end, loops + end)
 
 
 def _sink(automaton: Automaton) -> int | None:
@@ -115,9 +130,13 @@ def _graph(automaton: Automaton, hidden: int | None) -> str:
                 arrows.setdefault((q, target), []).append((a, output))
     if len(arrows) > MAX_ARROWS:
         raise ValueError(f"Too large to draw: {len(arrows)} arrows, more than {MAX_ARROWS}.")
+    labels = {arrow: _label(automaton, entries) for arrow, entries in arrows.items()}
+    # Graphviz leaves no room between ranks for what is wider than its state.
+    widest = max((len(x) for (q, t), lines in labels.items() if q == t for x in lines), default=0)
+    between = min(max(_NEAR, _CHARACTER * widest - _STATE), _FAR)
     lines = [
         "digraph {",
-        "  rankdir=LR; nodesep=0.25; ranksep=0.4;",
+        f"  rankdir=LR; nodesep=0.25; ranksep={between:.2f};",
         f'  node [shape=circle, fontname="{_FONT}", fontsize=12, width=0.45, margin="0.05,0.03",',
         f'    color="{INK}", fontcolor="{INK}"];',
         f'  edge [fontname="{_FONT}", fontsize=11, arrowsize=0.7, color="{INK}",',
@@ -127,8 +146,8 @@ def _graph(automaton: Automaton, hidden: int | None) -> str:
     states = (q for q in range(automaton.n_states) if q != hidden)
     lines += [f'  {q} [id="state_{q}", {_state(automaton, q)}];' for q in states]
     lines.append(f'  start -> {automaton.initial} [id="start_arrow"];')
-    for (q, target), entries in arrows.items():
-        label = _label(automaton, entries)
+    for (q, target), text in labels.items():
+        label = "\\n".join(map(_quoted, text))
         lines.append(f'  {q} -> {target} [id="arrow_{q}_{target}", label="{label}"];')
     return "\n".join([*lines, "}"])
 
@@ -141,7 +160,7 @@ def _state(automaton: Automaton, q: int) -> str:
     return f'label="{q}", shape={shape}'
 
 
-def _label(automaton: Automaton, entries: Sequence[tuple[int, int]]) -> str:
+def _label(automaton: Automaton, entries: Sequence[tuple[int, int]]) -> list[str]:
     """The letters of an arrow in a few lines; of a Mealy machine, those of every output."""
     lines: list[str] = []
     by_output = sorted(entries, key=lambda entry: entry[1])
@@ -158,7 +177,7 @@ def _label(automaton: Automaton, entries: Sequence[tuple[int, int]]) -> str:
         lines.append(line + answer)
     if len(lines) > _LINES:
         lines = [*lines[: _LINES - 1], f"... ({len(entries)} in all)"]
-    return "\\n".join(map(_quoted, lines))
+    return lines
 
 
 def letter_runs(letters: Sequence[str]) -> list[str]:

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MAX_FACTORS = 6
+_APART = 0.15
+"""Least distance of two names, as a part of half the picture."""
+_KEY = 0.5
+"""How long keys are drawn."""
 
 Vector = NDArray[np.float64]
 
@@ -84,20 +88,49 @@ def _paint_plane(
     for i, (k, value) in enumerate(zip(units, eigenvalues, strict=True)):
         line = np.outer([-reach, reach], [-k[1], k[0]])
         axes.plot(*line.T, color=colour(i), lw=1.6, label=_mirror_label(i, value))
-        axes.annotate("", tuple(0.5 * k), (0, 0), arrowprops=_arrow(colour(i), 0.9))
-        axes.annotate(f"$k_{i + 1}$", tuple(0.58 * k), color=colour(i), ha="center", va="center")
-    _walk_plane(axes, path)
-    axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.06))
-
-
-def _walk_plane(axes: Any, path: list[Vector]) -> None:
+        axes.annotate("", tuple(_KEY * k), (0, 0), arrowprops=_arrow(colour(i), 0.9))
     for i, x in enumerate(path):
-        axes.annotate("", x, (0, 0), arrowprops=_arrow(INK, 1.6), zorder=4)
-        axes.annotate(f"$h_{i}$", x * (1 + 0.12 / np.linalg.norm(x)) if x.any() else x, zorder=5,
-                      ha="center", va="center")  # fmt: skip
+        axes.annotate("", tuple(x), (0, 0), arrowprops=_arrow(INK, 1.6), zorder=4)
         if i:
             axes.plot(*np.stack([path[i - 1], x]).T, color=colour(i - 1), lw=1.1, ls="--", zorder=3)
+    axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
+    _name(axes, units, path, np.eye(2), reach, 0.12)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.06), ncols=2)
+
+
+def _name(
+    axes: Any, units: list[Vector], path: list[Vector], view: Vector, reach: float, gap: float
+) -> None:
+    """Names of vectors at their tips: one for those that are equal, and none on another one.
+
+    Args:
+        axes: where to write.
+        units: the directions of the keys.
+        path: the other vectors.
+        view: (2, n), what is right and what is up in the picture.
+        reach: how far the picture goes.
+        gap: how far from its tip a name stands.
+    """
+    names: list[tuple[Vector, str, str]] = []
+    for i, x in enumerate(path):
+        same = next((j for j, (y, _, _) in enumerate(names) if np.allclose(x, y)), None)
+        if same is None:
+            names.append((x, f"$h_{i}$", INK))
+        else:
+            names[same] = (x, f"{names[same][1][:-1]} = h_{i}$", INK)
+    names += [(_KEY * k, f"$k_{i + 1}$", colour(i)) for i, k in enumerate(units)]
+    taken: list[Vector] = []
+    for tip, text, tint in names:
+        at = tip * (1 + gap / np.linalg.norm(tip)) if tip.any() else tip
+        right, up = view @ at / reach
+        beside = np.array([-up, right]) / (np.hypot(right, up) or 1.0)
+        for step in (0, 1, -1, 2, -2, 3, -3):
+            spot = np.array([right, up]) + step * _APART * beside
+            if all(np.linalg.norm(spot - other) > 0.99 * _APART for other in taken):
+                break
+        taken.append(spot)
+        at = at + reach * step * _APART * (view.T @ beside)
+        axes.text(*at, text, color=tint, ha="center", va="center", zorder=5)
 
 
 def _arrow(tint: str, width: float) -> dict[str, Any]:
@@ -110,7 +143,7 @@ def _paint_space(
     from matplotlib.patches import Patch
     from mpl_toolkits.mplot3d.art3d import Poly3DCollection
 
-    axes: Any = figure.add_subplot(projection="3d")
+    axes: Any = figure.add_subplot(projection="3d", computed_zorder=False)  # names on top
     turn = np.linspace(0, 2 * np.pi, 73)
     legend = []
     for i, (k, value) in enumerate(zip(units, eigenvalues, strict=True)):
@@ -118,12 +151,10 @@ def _paint_space(
         rim = np.outer(np.cos(turn), first) + np.outer(np.sin(turn), second)
         disc = Poly3DCollection([rim], alpha=0.22, facecolor=colour(i), edgecolor=colour(i))
         axes.add_collection3d(disc)
-        axes.quiver(0, 0, 0, *(0.6 * k), color=colour(i), lw=1, arrow_length_ratio=0.15)
-        axes.text(*(0.7 * k), f"$k_{i + 1}$", color=colour(i))
+        axes.quiver(0, 0, 0, *(_KEY * k), color=colour(i), lw=1, arrow_length_ratio=0.15)
         legend.append(Patch(color=colour(i), alpha=0.5, label=_mirror_label(i, value)))
     for i, x in enumerate(path):
         axes.quiver(0, 0, 0, *x, color=INK, lw=1.6, arrow_length_ratio=0.1)
-        axes.text(*(1.25 * x), f"$h_{i}$")
         if i:
             axes.plot(*np.stack([path[i - 1], x]).T, color=colour(i - 1), lw=1.1, ls="--")
     towards = _axis(units) + 0.5 * units[0] + 0.6 * np.cross(_axis(units), units[0])
@@ -132,6 +163,10 @@ def _paint_space(
     axes.view_init(elev=np.degrees(up), azim=np.degrees(along))
     reach = max(1.0, *(float(np.abs(x).max()) for x in path))
     axes.set(xlim=(-reach, reach), ylim=(-reach, reach), zlim=(-reach, reach))
-    axes.set(xticks=[-1, 0, 1], yticks=[-1, 0, 1], zticks=[-1, 0, 1])
+    ticks = [-0.5, 0, 0.5]  # none at a corner, where two axes meet
+    axes.set(xticks=ticks, yticks=ticks, zticks=ticks)
     axes.set_box_aspect((1, 1, 1))
-    axes.legend(handles=legend, loc="upper left")
+    right = np.array([-np.sin(along), np.cos(along), 0])
+    above = np.cross(towards / np.linalg.norm(towards), right)
+    _name(axes, units, path, np.stack([right, above]), 1.5 * reach, 0.2)
+    figure.legend(handles=legend, loc="outside lower center", ncols=2)

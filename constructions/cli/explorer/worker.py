@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
 from typing import Any, TextIO
+
+from constructions.cli import GARBAGE
 
 MEMORY = 4 << 30
 """Bytes of memory that the process may allocate, where the system can bound it."""
@@ -39,6 +42,7 @@ def main() -> None:
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # whatever else prints does not disturb the answers
     _bound_memory()
+    gc.set_threshold(GARBAGE)
     from constructions.cli.explorer import questions
 
     questions.limit_tables()
