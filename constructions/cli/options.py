@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
 # -------------------------------------------------------------------- completion
+
+
+def completes(*names: str) -> Callable[[str], list[str]]:
+    """Completion of an option that takes one of some names."""
+    return lambda incomplete: [name for name in names if name.startswith(incomplete)]
 
 
 def complete_source(incomplete: str) -> list[str]:
