@@ -7,12 +7,14 @@ import secrets
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 MAX_BYTES = 50_000_000
 """Largest accepted text file."""
+unfinished: set[Path] = set()
+"""What `replacing` is about to move: a process that ends without a word should remove it."""
 
 
 def read_text(path: str | os.PathLike[str]) -> str:
@@ -94,20 +96,29 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     Raises:
         ValueError: if there can be no such file, or something that is no regular file is there.
     """
-    target = Path(os.path.realpath(path))
-    if target.exists() and not target.is_file():
-        raise ValueError(f"Cannot write {str(path)!r}: it is there, and no regular file.")
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
     with cannot_write(path):
-        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        target = Path(os.path.realpath(path))
+        if target.exists() and not target.is_file():
+            raise ValueError(f"Cannot write {str(path)!r}: it is there, and no regular file.")
+    temporary = target.with_name(f".{target.name[:32]}.{secrets.token_hex(8)}")
+    unfinished.add(temporary)
     try:
+        with cannot_write(path):
+            os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         yield temporary
         with cannot_write(path):
             if target.exists():
                 shutil.copymode(target, temporary)
             temporary.replace(target)
     finally:
-        temporary.unlink(missing_ok=True)
+        remove(temporary)
+
+
+def remove(temporary: Path) -> None:
+    """Remove a file of `unfinished`, if it is there."""
+    with suppress(OSError):  # such as that there can be no such file
+        temporary.unlink()
+    unfinished.discard(temporary)
 
 
 @contextmanager

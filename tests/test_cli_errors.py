@@ -1,9 +1,14 @@
 """Bad input to the command line: one line on standard error, exit code 2, nothing half-written."""
 
+import contextlib
 import os
+import shutil
+import signal
 import stat
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from unittest import mock
 
@@ -14,6 +19,7 @@ from constructions import compile_dfa
 from lrnn_theory import textfile
 
 EVEN = "(0|10*1)*"
+ROOT = Path(__file__).parents[1]
 
 FILES = {
     "words.txt": "01\n0x1\n",
@@ -143,6 +149,73 @@ def test_a_file_that_is_replaced_keeps_its_mode(tmp_path: Path) -> None:
     assert path.read_text() == "b"
     assert path.stat().st_mode & 0o777 == 0o640
     assert [p.name for p in tmp_path.iterdir()] == ["old"]
+
+
+@pytest.mark.usefixtures("here")
+def test_names_of_any_length_that_a_folder_takes() -> None:
+    before = set(os.listdir())
+    for name in "x" * 255, "é" * 127:
+        assert lrnn("compile", "a", "-o", name).code == 0
+        before.add(name)
+    fails(lrnn("compile", "a", "-o", "x" * 256), "Cannot write", "too long")
+    fails(lrnn("compile", "a", "-o", "words.txt/x"), "words.txt/x", "Not a directory")
+    fails(lrnn("compile", "a", "-o", "x\0"), "null")
+    assert set(os.listdir()) == before
+
+
+@pytest.mark.usefixtures("here")
+def test_an_interrupt_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = sorted(os.listdir())
+    for name in "os.close", "shutil.copymode":  # just made, and about to move
+        with monkeypatch.context() as patch:
+            patch.setattr(name, mock.Mock(side_effect=KeyboardInterrupt))
+            assert lrnn("compile", "a", "-o", "parity.safetensors") == (130, "", "")
+        assert sorted(os.listdir()) == before
+        assert not textfile.unfinished
+
+
+COMMAND = (sys.executable, "-m", "constructions.cli")
+WORKING = {
+    "stream": ("stream", "parity.safetensors", "-", "--device", "cpu", "-o", "out"),
+    "report": ("report", "@random_automaton(50, ab, 3)", "--seconds", "600", "-o", "out.html"),
+}
+
+
+@contextlib.contextmanager
+def working(name: str, *prefix: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A command that has a file half written."""
+    command, before = [*prefix, *COMMAND, *WORKING[name]], set(os.listdir())
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, env=environment, stdin=pipe, stdout=pipe, stderr=pipe) as run:
+        while not (set(os.listdir()) - before or run.poll() is not None):
+            time.sleep(0.01)
+        assert set(os.listdir()) - before
+        yield run
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs signals")
+@pytest.mark.parametrize("name", WORKING)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.usefixtures("here")
+def test_a_signal_leaves_nothing_behind(name: str, number: signal.Signals) -> None:
+    before = sorted(os.listdir())
+    with working(name) as run:
+        run.send_signal(number)
+        out, err = run.communicate(timeout=60)
+    assert (out, err) == (b"", b"")
+    assert run.returncode == (130 if number == signal.SIGINT else -number)
+    assert sorted(os.listdir()) == before
+
+
+@pytest.mark.skipif(shutil.which("nohup") is None, reason="needs nohup")
+@pytest.mark.usefixtures("here")
+def test_a_signal_that_is_ignored_stays_so() -> None:
+    with working("stream", "nohup") as run:
+        run.send_signal(signal.SIGHUP)
+        run.communicate(b"0110", timeout=60)
+    assert run.returncode == 0
+    assert Path("out").read_bytes() == bytes([0b1101])
 
 
 @pytest.mark.parametrize("line", ["compile a", "stream parity.safetensors word"])

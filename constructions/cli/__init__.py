@@ -43,6 +43,7 @@ from constructions.cli.options import (
     complete_objective,
     positive,
 )
+from lrnn_theory import textfile
 
 DONE, REFUTED, ERROR, UNDECIDED, INTERRUPTED = 0, 1, 2, 3, 130
 GARBAGE = 50_000
@@ -72,9 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     if arguments is None:
         gc.set_threshold(GARBAGE)
-        if hasattr(signal, "SIGPIPE"):
-            # End quietly, like other filters, when the reader of the output has gone.
-            signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+        _heed_signals()
     try:
         return app(arguments, prog_name="lrnn", standalone_mode=False) or DONE
     except KeyboardInterrupt:
@@ -90,6 +89,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         message = str(error)
     typer.echo(f"lrnn: {' '.join(message.split())}", err=True)
     return ERROR
+
+
+def _heed_signals() -> None:
+    """End quietly when the reader of the output has gone, and leave nothing half-written."""
+    if hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    for name in "SIGTERM", "SIGHUP":  # SIGINT is a KeyboardInterrupt, which cleans up as it goes
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:  # not under nohup
+            signal.signal(number, _end)
+
+
+def _end(number: int, _: Any) -> None:
+    """Remove unfinished files, and end as this signal does."""
+    for path in tuple(textfile.unfinished):
+        textfile.remove(path)
+    signal.signal(number, signal.SIG_DFL)
+    signal.raise_signal(number)
 
 
 def _version(wanted: bool) -> None:

@@ -178,7 +178,9 @@ class Question:
             self.statistics["configurations"] = found.preperiod + found.period
             return self.proved("orbit", preperiod=found.preperiod, period=found.period)
         if found.outcome == "stopped":
-            reason = f"more than {self.budget.steps} steps of the orbit (Budget(steps=...))"
+            limit = self.budget.steps
+            more = f"more than {limit} steps of the orbit (Budget(steps=...))"
+            reason = more if found.steps >= limit else "interrupted"
             return self.undecided(found.steps, reason)
         level, c = self.lrnn.levels[0], self.target.letter_class[0]
         a = level.action[c]
