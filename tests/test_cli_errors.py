@@ -17,6 +17,7 @@ from command_line import Ran, lrnn
 
 from constructions import compile_dfa
 from lrnn_theory import textfile
+from lrnn_theory.verification import certificate
 
 EVEN = "(0|10*1)*"
 ROOT = Path(__file__).parents[1]
@@ -95,6 +96,47 @@ BAD: list[tuple[str, tuple[str, ...]]] = [
     ("check missing.json", ("missing.json", "No such file")),
     ("check broken.json", ("broken.json", "JSON")),
     ("check mealy.dot", ("mealy.dot", "JSON")),
+    ("verify parity.safetensors @parity --certificate .", ("--certificate", "no regular file")),
+    ("refute parity.safetensors --language a --certificate no/c", ("--certificate", "no/c")),
+    ("census parity.safetensors --certificate no/c", ("--certificate", "no/c")),
+    ("census parity.safetensors --letter 2", ("--letter", "'2'")),
+    ("horizon parity.safetensors @parity --plot no/p.svg", ("--plot", "no/p.svg")),
+    ("horizon parity.safetensors @parity --plot p.txt", ("--plot", ".svg", "p.txt")),
+    ("horizon parity.safetensors @parity --length 1e9", ("--length", "positive", "'1e9'")),
+    ("horizon parity.safetensors @parity --count 0", ("--count", "positive", "'0'")),
+    ("horizon parity.safetensors @parity --seed -1", ("--seed", "non-negative", "'-1'")),
+    (f"horizon parity.safetensors @parity --seed {'9' * 19}", ("--seed", "18 digits", "'999")),
+    ("extract parity.safetensors -o no/x.json", ("--output", "no/x.json")),
+    ("extract parity.safetensors -o x.txt", ("--output", ".json", "x.txt")),
+    ("export parity.safetensors -o no/x", ("no/x",)),
+    ("plot automaton a -o no/x.svg", ("--output", "no/x.svg")),
+    ("plot spectrum a* -o x.svg --layer 3", ("--layer", "1..0", "3")),
+    ("report a -o x.html --seconds 0", ("--seconds", "positive", "'0'")),
+    ("explore --port x", ("--port", "non-negative", "'x'")),
+    ("explore --port 65536", ("--port", "65536")),
+    ("learn parity --log no/log", ("--log", "no/log")),
+    ("learn parity --plot no/p.svg", ("--plot", "no/p.svg")),
+    ("learn parity --plot p", ("--plot", ".svg", "'p'")),
+    ("learn parity --checkpoint no/c", ("--checkpoint", "no/c")),
+    ("learn parity --rate nan", ("--rate", "number", "'nan'")),
+    ("learn parity --rate 0", ("learning_rate", "positive", "0")),
+    ("learn parity --decay -1", ("weight_decay", "negative", "-1")),
+    ("learn parity --seeds 0", ("--seeds", "positive", "'0'")),
+    (f"learn parity --seeds {'9' * 18}", ("width^2", "at most")),
+    (f"learn parity --layers {'9' * 18}", ("width^2", "at most")),
+    ("learn parity --checkpoint words.txt", ("words.txt",)),
+    *(
+        (f"theorems check norm --instances 1 --workers 1 -o {place}", (place, problem))
+        for place, problem in (
+            ("/dev/full", "no regular file"),
+            (".", "no regular file"),
+            ("no/x", "No such file"),
+            ("words.txt", "not the file of a campaign"),
+        )
+    ),
+    ("check .", ("'.'", "directory")),
+    ("check /dev/zero", ("/dev/zero", "more than")),
+    ("run . words.txt", ("'.'", "no regular file")),
     ("compose", ("'compose'",)),
     ("analyze", ("SOURCE",)),
     ("analyze a b", ("b",)),
@@ -111,6 +153,11 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / name).write_bytes(content.encode() if isinstance(content, str) else content)
     compile_dfa(EVEN).save("parity.safetensors")
     return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def _small_certificates(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(certificate, "MAX_SIZE", 1_000_000)
 
 
 def fails(ran: Ran, *parts: str) -> None:
@@ -279,7 +326,7 @@ def test_edited_certificate_is_rejected() -> None:
     lrnn("verify", "parity.safetensors", EVEN, "--certificate", "c.json")
     text = Path("c.json").read_text()
     Path("d.json").write_text(text.replace('"claim":"proved"', '"claim":"refuted"'))
-    fails(lrnn("check", "d.json"), "digest")
+    fails(lrnn("check", "d.json"), "'d.json' is rejected", "digest")
     lrnn("compile", "(11)*", "-o", "other.safetensors")
     fails(lrnn("check", "c.json", "--weights", "other.safetensors"), "other weights")
     Path("deep.json").write_text("[" * 100_000)

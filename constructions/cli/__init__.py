@@ -10,7 +10,6 @@ Commands import what they need when they run, so that `lrnn --help` is fast.
 from __future__ import annotations
 
 import gc
-import signal
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,6 +26,7 @@ from constructions.cli import (
     pictures,
     precision,
     reporting,
+    signals,
     stream,
     theorems,
 )
@@ -41,6 +41,7 @@ from constructions.cli.options import (
     Source,
     Weights,
     complete_objective,
+    output_file,
     positive,
 )
 from lrnn_theory import textfile
@@ -73,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     if arguments is None:
         gc.set_threshold(GARBAGE)
-        _heed_signals()
+        signals.heed()
     try:
         return app(arguments, prog_name="lrnn", standalone_mode=False) or DONE
     except KeyboardInterrupt:
@@ -89,24 +90,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         message = str(error)
     typer.echo(f"lrnn: {' '.join(message.split())}", err=True)
     return ERROR
-
-
-def _heed_signals() -> None:
-    """End quietly when the reader of the output has gone, and leave nothing half-written."""
-    if hasattr(signal, "SIGPIPE"):
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    for name in "SIGTERM", "SIGHUP":  # SIGINT is a KeyboardInterrupt, which cleans up as it goes
-        number = getattr(signal, name, None)
-        if number is not None and signal.getsignal(number) is signal.SIG_DFL:  # not under nohup
-            signal.signal(number, _end)
-
-
-def _end(number: int, _: Any) -> None:
-    """Remove unfinished files, and end as this signal does."""
-    for path in tuple(textfile.unfinished):
-        textfile.remove(path)
-    signal.signal(number, signal.SIG_DFL)
-    signal.raise_signal(number)
 
 
 def _version(wanted: bool) -> None:
@@ -159,8 +142,9 @@ def compile_source(
         typer.Option(
             "--output",
             "-o",
-            metavar="FILE",
+            metavar="OUT",
             help="The weight file to write (safetensors); required without --explain.",
+            parser=output_file,
         ),
     ] = None,
     construction: Construction = None,
@@ -274,7 +258,10 @@ def verify_weights(
     certificate: Annotated[
         Path | None,
         typer.Option(
-            "--certificate", metavar="OUT", help="Write the certificate of the verdict (JSON)."
+            "--certificate",
+            metavar="OUT",
+            help="Write the certificate of the verdict (JSON).",
+            parser=output_file,
         ),
     ] = None,
     budget: Annotated[
@@ -314,6 +301,8 @@ def verify_weights(
     with display.progress("loading torch"):
         from lrnn_theory.verification import Undecided, verify, with_claim
     lrnn = read_weights(weights)
+    if record:
+        textfile.check_writable(weights)
     letters = lrnn.letters if source_kind(source) == "regex" else None
     automaton = read_automaton(source, letters, sink=sink)
     place = pick_device(device)
@@ -365,8 +354,14 @@ def check_certificate(
 
     with display.progress("checking"):
         from lrnn_theory.impossibility import check
+        from lrnn_theory.verification import Certificate
 
-        verdict = check(certificate, read_weights(weights) if weights else None)
+        loaded = Certificate.load(certificate)
+        lrnn = read_weights(weights) if weights else None
+        try:
+            verdict = check(loaded, lrnn)
+        except ValueError as error:
+            raise ValueError(f"Certificate '{certificate}' is rejected: {error}") from error
     facts = display.verdict_facts(verdict)
     text = f"checked again: {verdict.arithmetic}: {display.verdict_text(verdict)}"
     display.put(facts, text, as_json=as_json)

@@ -116,6 +116,7 @@ def export_network(
     """Export a linear RNN, and try what was exported on random and adversarial words."""
     from constructions.cli.device import pick_device
     from constructions.cli.source import read_weights
+    from lrnn_theory.textfile import check_writable
 
     if to not in (*MODULES, *TEXTS):
         raise ValueError(
@@ -135,6 +136,8 @@ def export_network(
         if value is not None and no_trial and name in ("words", "length"):
             raise ValueError(f"Option '--{name}' is about the trial: not with '--no-trial'.")
     options = _options(to, target, mode, dtype)
+    if to != "huggingface":
+        check_writable(output)
     place = pick_device(device)
     with display.progress("loading torch"):
         lrnn = read_weights(weights)
@@ -142,7 +145,7 @@ def export_network(
     if to in TEXTS:
         from lrnn_theory.verification import extract
 
-        where = arithmetic or "exact"
+        where = "exact" if arithmetic is None else arithmetic
         with display.progress(f"closing configurations in {where}"):
             automaton = extract(lrnn, where)
             getattr(automaton, f"to_{to}")(output)
@@ -185,12 +188,12 @@ def export_network(
 def _options(to: str, target: str | None, mode: str | None, dtype: str | None) -> dict[str, Any]:
     """What the maker of a format takes."""
     options: dict[str, Any] = {}
-    if target:
+    if target is not None:
         name, _, suffix = target.partition(":")
-        if mode and suffix:
+        if mode is not None and suffix:
             raise ValueError(f"Option '--mode' is there twice: '{mode}', and in '{target}'.")
-        options, mode = {"target": name}, mode or suffix
-    if mode:
+        options, mode = {"target": name}, mode if mode is not None else suffix or None
+    if mode is not None:
         options["mode"] = mode
     if dtype is None:
         return options
