@@ -294,6 +294,28 @@ def test_standard_input_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     fails(lrnn("run", "parity.safetensors", "-", stdin="011"), "standard input", "more than 2")
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+@pytest.mark.parametrize(
+    ("redirection", "source", "code", "message"),
+    [
+        (">/dev/full", "a", 2, "lrnn: No space left on device.\n"),
+        (">/dev/full", "(", 2, "lrnn: Regex '(' has an unbalanced '(' at position 0.\n"),
+        (">&-", "a", 2, "lrnn: Cannot write to standard output: it is closed.\n"),
+        ("2>&-", "a", 0, ""),
+        ("2>&-", "(", 2, ""),
+        ("2>/dev/full", "(", 2, ""),
+        (">&- 2>&-", "a", 2, ""),
+    ],
+)
+def test_outputs_that_are_full_or_closed(
+    redirection: str, source: str, code: int, message: str
+) -> None:
+    shell = ["sh", "-c", f'exec "$@" {redirection}', "sh", *COMMAND, "analyze", source]
+    run = subprocess.run(shell, cwd=ROOT, capture_output=True, text=True)
+    assert (run.returncode, run.stderr) == (code, message)
+    assert bool(run.stdout) == (code == 0)
+
+
 @pytest.mark.parametrize("pattern", ["ab{999999999}", "((a{100}){100}){100}"])
 def test_large_regex_is_refused_at_once(pattern: str) -> None:
     start = time.process_time()

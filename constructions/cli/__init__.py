@@ -88,7 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         message = f"Out of memory: {error}."
     except (ValueError, TypeError, RuntimeError, ImportError) as error:
         message = str(error)
-    typer.echo(f"lrnn: {' '.join(message.split())}", err=True)
+    display.complain(" ".join(message.split()))
     return ERROR
 
 

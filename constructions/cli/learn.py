@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
@@ -228,6 +229,9 @@ def _examine(trained: Trained, index: int, output: Path) -> tuple[dict[str, Any]
 @contextmanager
 def _bar(steps: int) -> Iterator[Any]:
     """A progress bar with the loss and the accuracy of the best model."""
+    if sys.stderr is None:
+        yield None
+        return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 

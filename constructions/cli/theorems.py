@@ -250,7 +250,7 @@ def _campaign(
             return report_of(run(checks, path=output, progress=update, **options))
         except KeyboardInterrupt:
             if output:
-                typer.echo(f"lrnn: stopped; run the same again to go on with '{output}'", err=True)
+                display.complain(f"stopped; run the same again to go on with '{output}'")
             raise
 
 
