@@ -324,6 +324,8 @@ def _opened(
     if path is None:
         yield None, 0
         return
+    if path.exists() and not path.is_file():
+        raise ValueError(f"Cannot write '{path}': it is there, and no regular file.")
     with path.open("a+b") as file:
         _lock(file, path)
         done = _kept(file, path, head, checks)

@@ -298,11 +298,17 @@ def json_table(source: str | os.PathLike[str] | dict[str, Any]) -> Table:
         ValueError: if the file cannot be read or is not an automaton in the format above.
     """
     if isinstance(source, dict):
-        document: Any = source
-    elif isinstance(source, str) and source.lstrip().startswith("{"):
-        document = _parse(source)
-    else:
-        document = _parse(read_text(source))
+        return _json_table(source)
+    if isinstance(source, str) and source.lstrip().startswith("{"):
+        return _json_table(_parse(source))
+    text = read_text(source)
+    try:
+        return _json_table(_parse(text))
+    except ValueError as error:
+        raise ValueError(f"Cannot read {str(source)!r}: {error}") from error
+
+
+def _json_table(document: Any) -> Table:
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise ValueError(f"Not a JSON automaton: member 'format' must be {FORMAT!r}.")
     if document.get("version") != VERSION:

@@ -59,6 +59,19 @@ def write(path: str | os.PathLike[str], header: dict[str, Any], tensors: Tensors
     write_atomically(path, save(stored, metadata))
 
 
+def check_size(path: str | os.PathLike[str]) -> None:
+    """That a file may be mapped or read.
+
+    Raises:
+        ValueError: if it is no regular file, or has more than `MAX_BYTES`.
+        OSError: if it is not there.
+    """
+    if not Path(path).is_file() and Path(path).exists():
+        raise ValueError(f"Cannot read '{path}': it is no regular file.")
+    if Path(path).stat().st_size > MAX_BYTES:
+        raise ValueError(f"Cannot read '{path}': it is larger than {MAX_BYTES} bytes.")
+
+
 def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], Tensors]:
     """Read what `write` wrote.
 
@@ -66,8 +79,7 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], Tensors]:
         ValueError: if the file is missing, too large, truncated, edited or of another version.
     """
     try:
-        if Path(path).stat().st_size > MAX_BYTES:
-            raise ValueError(f"Weight file '{path}' is larger than {MAX_BYTES} bytes.")
+        check_size(path)
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
             stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
@@ -123,6 +135,7 @@ def read_foreign(path: str | os.PathLike[str]) -> tuple[dict[str, str], Tensors]
     Raises:
         ValueError: if it holds more than `MAX_NUMBERS` numbers, or other types.
     """
+    check_size(path)
     with safe_open(path, framework="numpy") as file:
         metadata = file.metadata() or {}
     tensors: Tensors = {}

@@ -7,16 +7,18 @@ import secrets
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 MAX_BYTES = 50_000_000
 """Largest accepted text file."""
+unfinished: set[Path] = set()
+"""What `replacing` is about to move: a process that ends without a word should remove it."""
 
 
-def read_text(path: str | os.PathLike[str]) -> str:
-    """The text of a UTF-8 file of at most `MAX_BYTES`.
+def read_text(path: str | os.PathLike[str], most: int | None = None) -> str:
+    """The text of a UTF-8 file of at most `MAX_BYTES`, or `most`.
 
     Raises:
         ValueError: if the file cannot be read, is too large, or is not text.
@@ -24,7 +26,7 @@ def read_text(path: str | os.PathLike[str]) -> str:
     name = repr(str(path))
     try:
         with Path(path).open("rb") as file:
-            return _text(file, name)
+            return _text(file, name, most)
     except OSError as error:
         raise ValueError(f"Cannot read {name}: {error.strerror or error}.") from error
 
@@ -49,14 +51,13 @@ def standard_input() -> BinaryIO:
     return sys.stdin.buffer
 
 
-def _text(file: BinaryIO, name: str) -> str:
+def _text(file: BinaryIO, name: str, most: int | None = None) -> str:
     # Read one byte more than allowed: the size on disk says nothing about a device.
-    data = file.read(MAX_BYTES + 1)
-    if len(data) > MAX_BYTES:
-        raise ValueError(
-            f"Cannot read {name}: it has more than {MAX_BYTES} bytes "
-            f"(raise lrnn_theory.textfile.MAX_BYTES for more)."
-        )
+    limit = MAX_BYTES if most is None else most
+    data = file.read(limit + 1)
+    if len(data) > limit:
+        hint = " (raise lrnn_theory.textfile.MAX_BYTES for more)" if most is None else ""
+        raise ValueError(f"Cannot read {name}: it has more than {limit} bytes{hint}.")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -94,20 +95,46 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     Raises:
         ValueError: if there can be no such file, or something that is no regular file is there.
     """
-    target = Path(os.path.realpath(path))
-    if target.exists() and not target.is_file():
-        raise ValueError(f"Cannot write {str(path)!r}: it is there, and no regular file.")
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
-    with cannot_write(path):
-        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-    try:
+    with _beside(path) as (target, temporary):
         yield temporary
         with cannot_write(path):
             if target.exists():
                 shutil.copymode(target, temporary)
             temporary.replace(target)
+
+
+def check_writable(path: str | os.PathLike[str]) -> None:
+    """Whether `replacing` can write a file: what cannot be is told before the work.
+
+    Raises:
+        ValueError: if it cannot.
+    """
+    with _beside(path):
+        pass
+
+
+@contextmanager
+def _beside(path: str | os.PathLike[str]) -> Iterator[tuple[Path, Path]]:
+    """The file that a path leads to, and an empty one beside it, which goes in the end."""
+    with cannot_write(path):
+        target = Path(os.path.realpath(path))
+        if target.exists() and not target.is_file():
+            raise ValueError(f"Cannot write {str(path)!r}: it is there, and no regular file.")
+    temporary = target.with_name(f".{target.name[:32]}.{secrets.token_hex(8)}")
+    unfinished.add(temporary)
+    try:
+        with cannot_write(path):
+            os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        yield target, temporary
     finally:
-        temporary.unlink(missing_ok=True)
+        remove(temporary)
+
+
+def remove(temporary: Path) -> None:
+    """Remove a file of `unfinished`, if it is there."""
+    with suppress(OSError):  # such as that there can be no such file
+        temporary.unlink()
+    unfinished.discard(temporary)
 
 
 @contextmanager

@@ -354,6 +354,10 @@ def test_help_names_every_command() -> None:
         ("lrnn compile a --objective la", "layers"),
         ("lrnn compile a --objective exact-in:bf", "exact-in:bfloat16"),
         ("lrnn run f w --arithmetic bf", "bfloat16"),
+        ("lrnn export f --to hug", "huggingface"),
+        ("lrnn export f --target GatedDeltaP", "GatedDeltaProduct"),
+        ("lrnn export f --mode ch", "chunk"),
+        ("lrnn export f --dtype bf", "bfloat16"),
     ],
 )
 def test_shell_completion(line: str, completion: str) -> None:

@@ -1,9 +1,14 @@
 """Bad input to the command line: one line on standard error, exit code 2, nothing half-written."""
 
+import contextlib
 import os
+import shutil
+import signal
 import stat
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from unittest import mock
 
@@ -12,8 +17,10 @@ from command_line import Ran, lrnn
 
 from constructions import compile_dfa
 from lrnn_theory import textfile
+from lrnn_theory.verification import certificate
 
 EVEN = "(0|10*1)*"
+ROOT = Path(__file__).parents[1]
 
 FILES = {
     "words.txt": "01\n0x1\n",
@@ -90,6 +97,47 @@ BAD: list[tuple[str, tuple[str, ...]]] = [
     ("check missing.json", ("missing.json", "No such file")),
     ("check broken.json", ("broken.json", "JSON")),
     ("check mealy.dot", ("mealy.dot", "JSON")),
+    ("verify parity.safetensors @parity --certificate .", ("--certificate", "no regular file")),
+    ("refute parity.safetensors --language a --certificate no/c", ("--certificate", "no/c")),
+    ("census parity.safetensors --certificate no/c", ("--certificate", "no/c")),
+    ("census parity.safetensors --letter 2", ("--letter", "'2'")),
+    ("horizon parity.safetensors @parity --plot no/p.svg", ("--plot", "no/p.svg")),
+    ("horizon parity.safetensors @parity --plot p.txt", ("--plot", ".svg", "p.txt")),
+    ("horizon parity.safetensors @parity --length 1e9", ("--length", "positive", "'1e9'")),
+    ("horizon parity.safetensors @parity --count 0", ("--count", "positive", "'0'")),
+    ("horizon parity.safetensors @parity --seed -1", ("--seed", "non-negative", "'-1'")),
+    (f"horizon parity.safetensors @parity --seed {'9' * 19}", ("--seed", "18 digits", "'999")),
+    ("extract parity.safetensors -o no/x.json", ("--output", "no/x.json")),
+    ("extract parity.safetensors -o x.txt", ("--output", ".json", "x.txt")),
+    ("export parity.safetensors -o no/x", ("no/x",)),
+    ("plot automaton a -o no/x.svg", ("--output", "no/x.svg")),
+    ("plot spectrum a* -o x.svg --layer 3", ("--layer", "1..0", "3")),
+    ("report a -o x.html --seconds 0", ("--seconds", "positive", "'0'")),
+    ("explore --port x", ("--port", "non-negative", "'x'")),
+    ("explore --port 65536", ("--port", "65536")),
+    ("learn parity --log no/log", ("--log", "no/log")),
+    ("learn parity --plot no/p.svg", ("--plot", "no/p.svg")),
+    ("learn parity --plot p", ("--plot", ".svg", "'p'")),
+    ("learn parity --checkpoint no/c", ("--checkpoint", "no/c")),
+    ("learn parity --rate nan", ("--rate", "number", "'nan'")),
+    ("learn parity --rate 0", ("learning_rate", "positive", "0")),
+    ("learn parity --decay -1", ("weight_decay", "negative", "-1")),
+    ("learn parity --seeds 0", ("--seeds", "positive", "'0'")),
+    (f"learn parity --seeds {'9' * 18}", ("width^2", "at most")),
+    (f"learn parity --layers {'9' * 18}", ("width^2", "at most")),
+    ("learn parity --checkpoint words.txt", ("words.txt",)),
+    *(
+        (f"theorems check norm --instances 1 --workers 1 -o {place}", (place, problem))
+        for place, problem in (
+            ("/dev/full", "no regular file"),
+            (".", "no regular file"),
+            ("no/x", "No such file"),
+            ("words.txt", "not the file of a campaign"),
+        )
+    ),
+    ("check .", ("'.'", "directory")),
+    ("check /dev/zero", ("/dev/zero", "more than")),
+    ("run . words.txt", ("'.'", "no regular file")),
     ("compose", ("'compose'",)),
     ("analyze", ("SOURCE",)),
     ("analyze a b", ("b",)),
@@ -106,6 +154,11 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / name).write_bytes(content.encode() if isinstance(content, str) else content)
     compile_dfa(EVEN).save("parity.safetensors")
     return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def _small_certificates(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(certificate, "MAX_SIZE", 1_000_000)
 
 
 def fails(ran: Ran, *parts: str) -> None:
@@ -146,6 +199,73 @@ def test_a_file_that_is_replaced_keeps_its_mode(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["old"]
 
 
+@pytest.mark.usefixtures("here")
+def test_names_of_any_length_that_a_folder_takes() -> None:
+    before = set(os.listdir())
+    for name in "x" * 255, "é" * 127:
+        assert lrnn("compile", "a", "-o", name).code == 0
+        before.add(name)
+    fails(lrnn("compile", "a", "-o", "x" * 256), "Cannot write", "too long")
+    fails(lrnn("compile", "a", "-o", "words.txt/x"), "words.txt/x", "Not a directory")
+    fails(lrnn("compile", "a", "-o", "x\0"), "null")
+    assert set(os.listdir()) == before
+
+
+@pytest.mark.usefixtures("here")
+def test_an_interrupt_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = sorted(os.listdir())
+    for name in "os.close", "shutil.copymode":  # just made, and about to move
+        with monkeypatch.context() as patch:
+            patch.setattr(name, mock.Mock(side_effect=KeyboardInterrupt))
+            assert lrnn("compile", "a", "-o", "parity.safetensors") == (130, "", "")
+        assert sorted(os.listdir()) == before
+        assert not textfile.unfinished
+
+
+COMMAND = (sys.executable, "-m", "constructions.cli")
+WORKING = {
+    "stream": ("stream", "parity.safetensors", "-", "--device", "cpu", "-o", "out"),
+    "report": ("report", "@random_automaton(50, ab, 3)", "--seconds", "600", "-o", "out.html"),
+}
+
+
+@contextlib.contextmanager
+def working(name: str, *prefix: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A command that has a file half written."""
+    command, before = [*prefix, *COMMAND, *WORKING[name]], set(os.listdir())
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, env=environment, stdin=pipe, stdout=pipe, stderr=pipe) as run:
+        while not (set(os.listdir()) - before or run.poll() is not None):
+            time.sleep(0.01)
+        assert set(os.listdir()) - before
+        yield run
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs signals")
+@pytest.mark.parametrize("name", WORKING)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.usefixtures("here")
+def test_a_signal_leaves_nothing_behind(name: str, number: signal.Signals) -> None:
+    before = sorted(os.listdir())
+    with working(name) as run:
+        run.send_signal(number)
+        out, err = run.communicate(timeout=60)
+    assert (out, err) == (b"", b"")
+    assert run.returncode == (130 if number == signal.SIGINT else -number)
+    assert sorted(os.listdir()) == before
+
+
+@pytest.mark.skipif(shutil.which("nohup") is None, reason="needs nohup")
+@pytest.mark.usefixtures("here")
+def test_a_signal_that_is_ignored_stays_so() -> None:
+    with working("stream", "nohup") as run:
+        run.send_signal(signal.SIGHUP)
+        run.communicate(b"0110", timeout=60)
+    assert run.returncode == 0
+    assert Path("out").read_bytes() == bytes([0b1101])
+
+
 @pytest.mark.parametrize("line", ["compile a", "stream parity.safetensors word"])
 def test_only_regular_files_are_replaced(line: str, here: Path) -> None:
     (here / "word").write_bytes(b"01")
@@ -173,6 +293,28 @@ def test_standard_input_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(textfile, "MAX_BYTES", 2)
     assert lrnn("run", "parity.safetensors", "-", stdin="01").code == 0
     fails(lrnn("run", "parity.safetensors", "-", stdin="011"), "standard input", "more than 2")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+@pytest.mark.parametrize(
+    ("redirection", "source", "code", "message"),
+    [
+        (">/dev/full", "a", 2, "lrnn: No space left on device.\n"),
+        (">/dev/full", "(", 2, "lrnn: Regex '(' has an unbalanced '(' at position 0.\n"),
+        (">&-", "a", 2, "lrnn: Cannot write to standard output: it is closed.\n"),
+        ("2>&-", "a", 0, ""),
+        ("2>&-", "(", 2, ""),
+        ("2>/dev/full", "(", 2, ""),
+        (">&- 2>&-", "a", 2, ""),
+    ],
+)
+def test_outputs_that_are_full_or_closed(
+    redirection: str, source: str, code: int, message: str
+) -> None:
+    shell = ["sh", "-c", f'exec "$@" {redirection}', "sh", *COMMAND, "analyze", source]
+    run = subprocess.run(shell, cwd=ROOT, capture_output=True, text=True)
+    assert (run.returncode, run.stderr) == (code, message)
+    assert bool(run.stdout) == (code == 0)
 
 
 @pytest.mark.parametrize("pattern", ["ab{999999999}", "((a{100}){100}){100}"])
@@ -207,7 +349,7 @@ def test_edited_certificate_is_rejected() -> None:
     lrnn("verify", "parity.safetensors", EVEN, "--certificate", "c.json")
     text = Path("c.json").read_text()
     Path("d.json").write_text(text.replace('"claim":"proved"', '"claim":"refuted"'))
-    fails(lrnn("check", "d.json"), "digest")
+    fails(lrnn("check", "d.json"), "'d.json' is rejected", "digest")
     lrnn("compile", "(11)*", "-o", "other.safetensors")
     fails(lrnn("check", "c.json", "--weights", "other.safetensors"), "other weights")
     Path("deep.json").write_text("[" * 100_000)

@@ -53,6 +53,14 @@ def test_census(seven):
     assert "61,009 states" in lrnn("census", seven).out
 
 
+def test_a_census_of_fractions(tmp_path):
+    path = tmp_path / "parity.safetensors"
+    compile_dfa("(0|10*1)*").save(path)
+    ran = lrnn("census", path, "-a", "{-1/2,0,1/2}", "--letter", "1")
+    assert (ran.code, ran.err) == (0, "")
+    assert "2 end in period 2, such as (-0.5) -> (0.5)" in ran.out
+
+
 def test_a_census_is_checked_again(seven, tmp_path):
     out = tmp_path / "c.json"
     ran = lrnn("census", seven, "-a", "fixed4.2", "--certificate", out)

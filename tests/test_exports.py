@@ -12,12 +12,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from constructions import compile_dfa
+from constructions.cli.exchange import TEXTS
 from lrnn_theory import Automaton, Proved, Refuted, extract, languages, scan, verify
-from lrnn_theory.export import Agrees, export, from_huggingface, from_torch, load_module, to_fla
+from lrnn_theory.export import (
+    Agrees,
+    FlaLRNN,
+    export,
+    from_huggingface,
+    from_torch,
+    load_module,
+    to_fla,
+)
 from lrnn_theory.export.fla_plan import LAYERS
 from lrnn_theory.export.trial import trial_words
 from lrnn_theory.strategies import automata
 
+FLA = ("--to", "fla")
 EXTRA = {"onnx": "onnxruntime", "huggingface": "transformers", "fla": "fla"}
 
 
@@ -221,7 +231,8 @@ def test_export_writes_and_tries(even, tmp_path, to):
     if not has(to):
         pytest.skip(f"needs the extra {to}")
     path = str(tmp_path / (f"x.{to}" if to != "torch" else "x.safetensors"))
-    ran = command("export", even, "-o", path, "--to", to, "--words", "8", "--length", "9", "--json")
+    few = () if to in TEXTS else ("--words", "8", "--length", "9")
+    ran = command("export", even, "-o", path, "--to", to, *few, "--json")
     assert ran.code == 0, ran.err
     facts = json.loads(ran.out)
     assert facts["to"] == to
@@ -237,11 +248,24 @@ def test_export_writes_and_tries(even, tmp_path, to):
 
 
 @needs("fla")
-@pytest.mark.parametrize("target", ["chunk_delta_rule", "GatedDeltaProduct"])
-def test_a_module_of_flash_linear_attention_is_verified(even, tmp_path, target):
+@pytest.mark.parametrize(
+    ("options", "runs"),
+    [
+        ("chunk_delta_rule", "chunk_delta_rule"),
+        ("chunk_delta_rule --mode chunk", "chunk_delta_rule"),
+        ("GatedDeltaProduct", "GatedDeltaProduct (fused_recurrent)"),
+        ("GatedDeltaProduct --mode chunk", "GatedDeltaProduct (chunk)"),
+        ("DeltaNet:chunk", "DeltaNet (chunk)"),
+    ],
+)
+def test_a_module_of_flash_linear_attention_is_verified(even, tmp_path, options, runs):
     path = str(tmp_path / "x.safetensors")
-    options = ("--to", "fla", "--target", target, "--dtype", "bfloat16", "--no-trial")
-    assert command("export", even, "-o", path, *options).code == 0
+    options = f"--to fla --dtype bfloat16 --no-trial --target {options}".split()
+    ran = command("export", even, "-o", path, *options)
+    assert ran.code == 0, ran.err
+    module = load_module(path)
+    assert isinstance(module, FlaLRNN)
+    assert module.target == runs
     assert command("verify", path, "(0|10*1)*", "-a", "bfloat16").code == 0
     assert command("verify", path, "1*", "-a", "bfloat16").code == 1
     assert command("diff", path, even).code == 0
@@ -263,13 +287,33 @@ def test_export_differs_with_code_one(tmp_path):
         (("--target", "DeltaNet"), "'--target' is for '--to fla'"),
         (("--to", "dot", "--dtype", "float32"), "'--dtype' is for modules"),
         (("--dtype", "int8"), "'--dtype' must be one of"),
+        (("--to", "onnx", "--dtype", "float16"), "must be one of float32, float64, not 'float16'"),
+        (("--mode", "chunk"), "'--mode' is for '--to fla', not for '--to torch'"),
+        (("--to", "dot", "--words", "3"), "'--words' is for modules, not for '--to dot'"),
+        (("--to", "dot", "--no-trial"), "'--no-trial' is for modules"),
+        (("-a", "exact"), "'--arithmetic' is for automata, not for '--to torch'"),
+        (("--no-trial", "--length", "3"), "'--length' is about the trial"),
+        (("--words", "9999999999"), "A trial may have 67108864 letters, not"),
+        (("--device", "tpu"), "'--device' must be auto or one of cpu"),
+        *(
+            ((*FLA, "--no-trial", *options), message)
+            for options, message in (
+                (("--mode", "chunky"), "'mode' must be one of fused_recurrent, chunk, not"),
+                (("--target", "Mamba"), "'target' must be one of fused_recurrent_delta_rule"),
+                (("--mode", "chunk"), "must be 'fused_recurrent' for fused_recurrent_delta_rule"),
+                (("--target", "DeltaNet:fast"), "not 'fast'"),
+                (("--target", "DeltaNet:chunk", "--mode", "chunk"), "'--mode' is there twice"),
+                (("--target", "DeltaNet", "--mode", "chunk"), "bfloat16 or float16"),
+            )
+        ),
         (("--words", "0"), "positive"),
     ],
 )
 def test_misuse_of_export(even, tmp_path, options, message):
     ran = command("export", even, "-o", str(tmp_path / "x"), *options)
-    assert ran.code == 2
+    assert (ran.code, ran.out, ran.err.count("\n")) == (2, "", 1)
     assert message in ran.err
+    assert [p.name for p in tmp_path.iterdir()] == ["even.safetensors"]
 
 
 def test_diff_finds_a_shortest_word(even, tmp_path):

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from constructions import compile_dfa
-from lrnn_theory import LRNN, Automaton, Dense, Level, languages
+from lrnn_theory import LRNN, Automaton, Budget, Dense, Level, Undecided, languages, verify
 from lrnn_theory.arithmetic import Arithmetic
 from lrnn_theory.compiled import CompiledLayer, Follower, Orbit, follow
 
@@ -209,6 +209,21 @@ def test_an_orbit_can_be_watched_and_interrupted(monkeypatch):
     assert seen == sorted(set(seen))
     assert 50_000 < seen[-1] < 10**6
     assert Follower(*case).orbit(0, 60_001) == Orbit("stopped", 60_001)
+
+
+def test_a_verdict_says_why_an_orbit_was_stopped(monkeypatch):
+    monkeypatch.setattr(follow, "SLICE", 1e-4)
+
+    def stop(_):
+        raise KeyboardInterrupt
+
+    lrnn, target = compile_dfa(languages.mod(60), "rotation"), languages.mod(60)
+    verdict = verify(lrnn, target, "float32:each+factored", progress=stop)
+    assert (type(verdict), verdict.reason) == (Undecided, "interrupted")
+    short = Budget(configurations=10, steps=1000)
+    verdict = verify(lrnn, target, "float32:each+factored", budget=short)
+    assert isinstance(verdict, Undecided)
+    assert "more than 1000 steps" in verdict.reason
 
 
 def test_what_cannot_be_followed_is_refused():

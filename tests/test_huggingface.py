@@ -24,7 +24,7 @@ def test_it_is_saved_and_loaded(name, tmp_path, monkeypatch):
     automaton = languages.BESTIARY[name]()
     lrnn = compile_dfa(automaton)
     to_huggingface(lrnn, tmp_path / "model")
-    assert {"config.json", "model.safetensors"} <= {p.name for p in (tmp_path / "model").iterdir()}
+    assert {p.name for p in (tmp_path / "model").iterdir()} == {"config.json", "model.safetensors"}
     model = from_huggingface(tmp_path / "model")
     same = type(model).from_pretrained(tmp_path / "model", local_files_only=True)
     assert same.network.structure == model.network.structure
@@ -37,6 +37,25 @@ def test_it_is_saved_and_loaded(name, tmp_path, monkeypatch):
     said = torch.cat([out.logits, rest.logits], 1).argmax(-1)
     assert torch.equal(said, scan(lrnn, tokens))
     assert isinstance(verify(from_torch(model.network), automaton, "bfloat16"), Proved)
+
+
+def test_it_is_saved_in_its_dtype(tmp_path):
+    lrnn = compile_dfa("(0|10*1)*")
+    model = to_huggingface(lrnn, tmp_path / "model", torch.bfloat16)
+    for back in (
+        from_huggingface(tmp_path / "model"),
+        type(model).from_pretrained(tmp_path / "model", local_files_only=True),
+    ):
+        assert back.dtype == torch.bfloat16
+    assert json.loads((tmp_path / "model" / "config.json").read_text())["dtype"] == "bfloat16"
+
+
+def test_what_is_no_folder_cannot_be_written(tmp_path):
+    (tmp_path / "file").write_text("")
+    lrnn = compile_dfa("(0|10*1)*")
+    for path in (tmp_path / "file", tmp_path / "file" / "below", tmp_path / ("x" * 300)):
+        with pytest.raises(ValueError, match="Cannot write"):
+            to_huggingface(lrnn, path)
 
 
 @pytest.fixture

@@ -326,8 +326,9 @@ class TestJson:
     )
     def test_refuses_other_text(self, text, tmp_path):
         (tmp_path / "m.json").write_text(text)
-        for source in (text, tmp_path / "m.json"):
-            with pytest.raises(ValueError, match=r"^Not a JSON automaton: [^\n]*\.$"):
+        path = tmp_path / "m.json"
+        for source, begin in ((text, "^"), (path, f"^Cannot read '{path}': ")):
+            with pytest.raises(ValueError, match=begin + r"Not a JSON automaton: [^\n]*\.$"):
                 Automaton.from_json(source)
 
     def test_refuses_a_repeated_member(self):

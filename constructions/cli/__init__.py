@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import atexit
 import gc
-import signal
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,6 +27,7 @@ from constructions.cli import (
     pictures,
     precision,
     reporting,
+    signals,
     stream,
     theorems,
 )
@@ -43,8 +43,10 @@ from constructions.cli.options import (
     Source,
     Weights,
     complete_objective,
+    output_file,
     positive,
 )
+from lrnn_theory import textfile
 
 DONE, REFUTED, ERROR, UNDECIDED, INTERRUPTED = 0, 1, 2, 3, 130
 GARBAGE = 500_000
@@ -78,6 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if hasattr(signal, "SIGPIPE"):
             # End quietly, like other filters, when the reader of the output has gone.
             signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+        signals.heed()
     try:
         return app(arguments, prog_name="lrnn", standalone_mode=False) or DONE
     except KeyboardInterrupt:
@@ -91,7 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         message = f"Out of memory: {error}."
     except (ValueError, TypeError, RuntimeError, ImportError) as error:
         message = str(error)
-    typer.echo(f"lrnn: {' '.join(message.split())}", err=True)
+    display.complain(" ".join(message.split()))
     return ERROR
 
 
@@ -145,8 +148,9 @@ def compile_source(
         typer.Option(
             "--output",
             "-o",
-            metavar="FILE",
+            metavar="OUT",
             help="The weight file to write (safetensors); required without --explain.",
+            parser=output_file,
         ),
     ] = None,
     construction: Construction = None,
@@ -260,7 +264,10 @@ def verify_weights(
     certificate: Annotated[
         Path | None,
         typer.Option(
-            "--certificate", metavar="OUT", help="Write the certificate of the verdict (JSON)."
+            "--certificate",
+            metavar="OUT",
+            help="Write the certificate of the verdict (JSON).",
+            parser=output_file,
         ),
     ] = None,
     budget: Annotated[
@@ -301,6 +308,8 @@ def verify_weights(
     with display.progress("loading torch"):
         from lrnn_theory.verification import Budget, Undecided, verify, with_claim
     lrnn = read_weights(weights)
+    if record:
+        textfile.check_writable(weights)
     letters = lrnn.letters if source_kind(source) == "regex" else None
     automaton = read_automaton(source, letters, sink=sink)
     place = pick_device(device)
@@ -353,8 +362,14 @@ def check_certificate(
 
     with display.progress("checking"):
         from lrnn_theory.impossibility import check
+        from lrnn_theory.verification import Certificate
 
-        verdict = check(certificate, read_weights(weights) if weights else None)
+        loaded = Certificate.load(certificate)
+        lrnn = read_weights(weights) if weights else None
+        try:
+            verdict = check(loaded, lrnn)
+        except ValueError as error:
+            raise ValueError(f"Certificate '{certificate}' is rejected: {error}") from error
     facts = display.verdict_facts(verdict)
     text = f"checked again: {verdict.arithmetic}: {display.verdict_text(verdict)}"
     display.put(facts, text, as_json=as_json)

@@ -8,7 +8,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from threading import Timer
 from typing import TYPE_CHECKING, Any
 
@@ -23,8 +23,21 @@ DELAY = 1.0
 """Seconds of work before progress is shown."""
 
 
+def complain(line: str) -> None:
+    """Write a line to standard error, if anybody listens."""
+    if sys.stderr is not None:
+        with suppress(OSError):
+            typer.echo(f"lrnn: {line}", err=True)
+
+
 def put(data: dict[str, Any], text: str, *, as_json: bool) -> None:
-    """Write a result to standard output: the JSON of `data`, or `text` if there is any."""
+    """Write a result to standard output: the JSON of `data`, or `text` if there is any.
+
+    Raises:
+        ValueError: if it is closed.
+    """
+    if sys.stdout is None:
+        raise ValueError("Cannot write to standard output: it is closed.")
     if as_json or text:
         typer.echo(json.dumps(data) if as_json else text)
 
@@ -41,7 +54,8 @@ def progress(task: str, unit: str = "", *, rate: bool = False) -> Iterator[Calla
     Yields:
         A function to call with the number of units done.
     """
-    if not (sys.stderr.isatty() or {"FORCE_COLOR", "TTY_COMPATIBLE"} & set(os.environ)):
+    forced = {"FORCE_COLOR", "TTY_COMPATIBLE"} & set(os.environ)
+    if sys.stderr is None or not (forced or sys.stderr.isatty()):
         yield lambda _: None  # rich would say so too, once it is loaded
         return
     from rich.console import Console

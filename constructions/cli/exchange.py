@@ -8,12 +8,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from constructions.cli import display
-from constructions.cli.options import Alphabet, Arithmetic, Json, Weights, positive
+from constructions.cli.options import (
+    Alphabet,
+    Arithmetic,
+    Device,
+    Json,
+    Weights,
+    complete_arithmetic,
+    completes,
+    positive,
+)
 
 if TYPE_CHECKING:
     from lrnn_theory.automaton import Automaton
 
 TEXTS = ("dot", "jff", "att", "json")
+DTYPES = ("float32", "float64", "bfloat16", "float16")
 MODULES = ("torch", "fla", "onnx", "huggingface")
 _SAME, _DIFFERENT = 0, 1
 
@@ -22,6 +32,13 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command("export")(export_network)
     app.command("diff")(show_difference)
+
+
+def complete_target(incomplete: str) -> list[str]:
+    """Operations and layers of flash-linear-attention."""
+    from lrnn_theory.export.fla_plan import LAYERS, OPERATIONS
+
+    return [name for name in (*OPERATIONS, *LAYERS) if name.startswith(incomplete)]
 
 
 def export_network(
@@ -38,7 +55,7 @@ def export_network(
             "--to",
             metavar="FORMAT",
             help=f"{', '.join(MODULES)}; or the automaton as {', '.join(TEXTS)}.",
-            autocompletion=lambda: [*MODULES, *TEXTS],
+            autocompletion=completes(*MODULES, *TEXTS),
         ),
     ] = "torch",
     target: Annotated[
@@ -47,47 +64,90 @@ def export_network(
             "--target",
             metavar="NAME",
             help="For fla: an operation or layer; fused_recurrent_delta_rule by default.",
+            autocompletion=complete_target,
+        ),
+    ] = None,
+    mode: Annotated[
+        str | None,
+        typer.Option(
+            "--mode",
+            metavar="MODE",
+            help="For a layer of fla: its kernels, fused_recurrent (default) or chunk.",
+            autocompletion=completes("fused_recurrent", "chunk"),
         ),
     ] = None,
     dtype: Annotated[
-        str | None, typer.Option("--dtype", metavar="D", help="Of the parameters; float32.")
+        str | None,
+        typer.Option(
+            "--dtype",
+            metavar="D",
+            help="Number format of parameters and states; float32 by default.",
+            autocompletion=completes(*DTYPES),
+        ),
     ] = None,
     no_trial: Annotated[
         bool, typer.Option("--no-trial", help="Do not try the export on words.")
     ] = False,
     words: Annotated[
         int | None,
-        typer.Option("--words", metavar="N", help="Words of the trial; 200.", parser=positive),
+        typer.Option(
+            "--words", metavar="N", help="Words of the trial; 200 by default.", parser=positive
+        ),
     ] = None,
     length: Annotated[
         int | None,
-        typer.Option("--length", metavar="N", help="Letters of each; 256.", parser=positive),
+        typer.Option(
+            "--length", metavar="N", help="Letters of each word; 256 by default.", parser=positive
+        ),
     ] = None,
-    arithmetic: Arithmetic = "exact",
-    device: Annotated[
-        str, typer.Option("--device", metavar="DEVICE", help="Where to try it: cpu or cuda.")
-    ] = "cpu",
+    arithmetic: Annotated[
+        str | None,
+        typer.Option(
+            "--arithmetic",
+            "-a",
+            metavar="A",
+            help="For the automaton: where the linear RNN computes; exact by default.",
+            autocompletion=complete_arithmetic,
+        ),
+    ] = None,
+    device: Device = "auto",
     as_json: Json = False,
 ) -> int:
     """Export a linear RNN, and try what was exported on random and adversarial words."""
+    from constructions.cli.device import pick_device
     from constructions.cli.source import read_weights
+    from lrnn_theory.textfile import check_writable
 
     if to not in (*MODULES, *TEXTS):
         raise ValueError(
             f"Option '--to' must be one of {', '.join((*MODULES, *TEXTS))}, not {to!r}."
         )
-    if target and to != "fla":
-        raise ValueError(f"Option '--target' is for '--to fla', not for '--to {to}'.")
-    if dtype and to in TEXTS:
-        raise ValueError(f"Option '--dtype' is for modules, not for '--to {to}'.")
+    for name, value, formats, kind in (
+        ("target", target, ("fla",), "'--to fla'"),
+        ("mode", mode, ("fla",), "'--to fla'"),
+        ("dtype", dtype, MODULES, "modules"),
+        ("no-trial", no_trial or None, MODULES, "modules"),
+        ("words", words, MODULES, "modules"),
+        ("length", length, MODULES, "modules"),
+        ("arithmetic", arithmetic, TEXTS, "automata"),
+    ):
+        if value is not None and to not in formats:
+            raise ValueError(f"Option '--{name}' is for {kind}, not for '--to {to}'.")
+        if value is not None and no_trial and name in ("words", "length"):
+            raise ValueError(f"Option '--{name}' is about the trial: not with '--no-trial'.")
+    options = _options(to, target, mode, dtype)
+    if to != "huggingface":
+        check_writable(output)
+    place = pick_device(device)
     with display.progress("loading torch"):
         lrnn = read_weights(weights)
     facts: dict[str, Any] = {"to": to, "file": str(output)}
     if to in TEXTS:
         from lrnn_theory.verification import extract
 
-        with display.progress(f"closing configurations in {arithmetic}"):
-            automaton = extract(lrnn, arithmetic)
+        where = "exact" if arithmetic is None else arithmetic
+        with display.progress(f"closing configurations in {where}"):
+            automaton = extract(lrnn, where)
             getattr(automaton, f"to_{to}")(output)
         facts["automaton"] = display.automaton_facts(automaton)
         text = f"{display.automaton_text(automaton)}, written to {output}"
@@ -103,8 +163,8 @@ def export_network(
             verify=not no_trial,
             words=words or 200,
             length=length or 256,
-            device=device,
-            **_options(to, target, dtype),
+            device=place,
+            **options,
         )
     lines = [f"written to {output}"]
     verdict = made.verdict
@@ -125,24 +185,26 @@ def export_network(
     return _DIFFERENT if isinstance(verdict, Differs) else _SAME
 
 
-def _options(to: str, target: str | None, dtype: str | None) -> dict[str, Any]:
+def _options(to: str, target: str | None, mode: str | None, dtype: str | None) -> dict[str, Any]:
     """What the maker of a format takes."""
     options: dict[str, Any] = {}
-    if target:
-        name, _, mode = target.partition(":")
-        options = {"target": name} | ({"mode": mode} if mode else {})
-    if dtype and to == "onnx":
-        options["dtype"] = dtype
-    elif dtype:
+    if target is not None:
+        name, _, suffix = target.partition(":")
+        if mode is not None and suffix:
+            raise ValueError(f"Option '--mode' is there twice: '{mode}', and in '{target}'.")
+        options, mode = {"target": name}, mode if mode is not None else suffix or None
+    if mode is not None:
+        options["mode"] = mode
+    if dtype is None:
+        return options
+    known = DTYPES[:2] if to == "onnx" else DTYPES
+    if dtype not in known:
+        raise ValueError(f"Option '--dtype' must be one of {', '.join(known)}, not {dtype!r}.")
+    if to != "onnx":
         import torch
 
-        known = {"float32", "float64", "bfloat16", "float16"}
-        if dtype not in known:
-            raise ValueError(
-                f"Option '--dtype' must be one of {', '.join(sorted(known))}, not {dtype!r}."
-            )
-        options["dtype"] = getattr(torch, dtype)
-    return options
+        return options | {"dtype": getattr(torch, dtype)}
+    return options | {"dtype": dtype}
 
 
 def show_difference(

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from constructions.cli import display
-from constructions.cli.options import Json
+from constructions.cli.options import Json, natural, positive
 
 _NEEDED = ("starlette", "uvicorn")
 
@@ -21,11 +21,13 @@ def register(app: typer.Typer) -> None:
 def explore(
     port: Annotated[
         int,
-        typer.Option("--port", metavar="N", help="The port; 0 takes a free one.", min=0, max=65535),
+        typer.Option("--port", metavar="N", help="The port; 0 takes a free one.", parser=natural),
     ] = 8765,
     seconds: Annotated[
         int,
-        typer.Option("--seconds", metavar="N", help="Time that a question may take.", min=1),
+        typer.Option(
+            "--seconds", metavar="N", help="Time that a question may take.", parser=positive
+        ),
     ] = 10,
     as_json: Json = False,
 ) -> int:

@@ -16,6 +16,7 @@ from constructions.cli.options import (
     Sink,
     Weights,
     complete_source,
+    output_file,
     positive,
 )
 
@@ -45,7 +46,10 @@ def refute_weights(
     certificate: Annotated[
         Path | None,
         typer.Option(
-            "--certificate", metavar="OUT", help="Write the certificate of the refutation (JSON)."
+            "--certificate",
+            metavar="OUT",
+            help="Write the certificate of the refutation (JSON).",
+            parser=output_file,
         ),
     ] = None,
     budget: Annotated[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
@@ -11,7 +12,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 import typer
 
 from constructions.cli import display
-from constructions.cli.options import Device, Json, positive
+from constructions.cli.options import (
+    Device,
+    Json,
+    natural,
+    number,
+    output_file,
+    picture_file,
+    positive,
+)
 
 if TYPE_CHECKING:
     from lrnn_theory.learning import Task, Trained
@@ -39,13 +48,17 @@ def learn_task(
         typer.Option("--range", metavar="R", help="Of the eigenvalues: 0,1 or -1,1."),
     ] = "-1,1",
     seeds: Annotated[
-        int, typer.Option("--seeds", metavar="N", help="Models, trained at once.", min=1)
+        int, typer.Option("--seeds", metavar="N", help="Models, trained at once.", parser=positive)
     ] = 1,
-    layers: Annotated[int, typer.Option("--layers", metavar="N", help="Blocks.", min=1)] = 2,
+    layers: Annotated[
+        int, typer.Option("--layers", metavar="N", help="Blocks.", parser=positive)
+    ] = 2,
     width: Annotated[
-        int, typer.Option("--width", metavar="N", help="Of the residual stream.", min=1)
+        int, typer.Option("--width", metavar="N", help="Of the residual stream.", parser=positive)
     ] = 64,
-    heads: Annotated[int, typer.Option("--heads", metavar="N", help="Of a layer.", min=1)] = 4,
+    heads: Annotated[
+        int, typer.Option("--heads", metavar="N", help="Of a layer.", parser=positive)
+    ] = 4,
     factors: Annotated[
         int | None,
         typer.Option(
@@ -54,17 +67,21 @@ def learn_task(
     ] = None,
     conv: Annotated[
         int,
-        typer.Option("--conv", metavar="N", help="Letters that the convolution sees.", min=0),
+        typer.Option(
+            "--conv", metavar="N", help="Letters that the convolution sees.", parser=natural
+        ),
     ] = 4,
-    steps: Annotated[int, typer.Option("--steps", metavar="N", help="Updates.", min=1)] = 4000,
+    steps: Annotated[
+        int, typer.Option("--steps", metavar="N", help="Updates.", parser=positive)
+    ] = 4000,
     batch: Annotated[
-        int, typer.Option("--batch", metavar="N", help="Words of an update.", min=1)
+        int, typer.Option("--batch", metavar="N", help="Words of an update.", parser=positive)
     ] = 256,
     rate: Annotated[
-        float, typer.Option("--rate", metavar="X", help="The highest learning rate.")
+        float, typer.Option("--rate", metavar="X", help="The highest learning rate.", parser=number)
     ] = 1e-3,
     decay: Annotated[
-        float, typer.Option("--decay", metavar="X", help="Weight decay of matrices.", min=0)
+        float, typer.Option("--decay", metavar="X", help="Weight decay of matrices.", parser=number)
     ] = 0.1,
     precision: Annotated[
         str, typer.Option("--precision", metavar="P", help="float32 or bfloat16.")
@@ -72,23 +89,35 @@ def learn_task(
     checkpoint: Annotated[
         Path | None,
         typer.Option(
-            "--checkpoint", metavar="FILE", help="Written now and then; goes on from it if there."
+            "--checkpoint",
+            metavar="FILE",
+            help="Written now and then; goes on from it if there.",
+            parser=output_file,
         ),
     ] = None,
     log: Annotated[
-        Path | None, typer.Option("--log", metavar="OUT", help="Write a JSON-lines log.")
+        Path | None,
+        typer.Option(
+            "--log", metavar="OUT", help="Write a log, in JSON lines.", parser=output_file
+        ),
     ] = None,
     plot: Annotated[
         Path | None,
-        typer.Option("--plot", metavar="OUT", help="Draw the curves: .svg, .pdf or .png."),
+        typer.Option(
+            "--plot",
+            metavar="OUT",
+            help="Draw the curves: an .svg, .pdf or .png file.",
+            parser=picture_file,
+        ),
     ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
             "--output",
             "-o",
-            metavar="FILE",
+            metavar="OUT",
             help="Write the best model as a weight file (one layer, --conv 0).",
+            parser=output_file,
         ),
     ] = None,
     device: Device = "auto",
@@ -200,6 +229,9 @@ def _examine(trained: Trained, index: int, output: Path) -> tuple[dict[str, Any]
 @contextmanager
 def _bar(steps: int) -> Iterator[Any]:
     """A progress bar with the loss and the accuracy of the best model."""
+    if sys.stderr is None:
+        yield None
+        return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import math
+import re
+from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 # -------------------------------------------------------------------- completion
+
+
+def completes(*names: str) -> Callable[[str], list[str]]:
+    """Completion of an option that takes one of some names."""
+    return lambda incomplete: [name for name in names if name.startswith(incomplete)]
 
 
 def complete_source(incomplete: str) -> list[str]:
@@ -44,11 +53,57 @@ def complete_arithmetic(incomplete: str) -> list[str]:
 # Every option has its name spelt out: typer 0.27 takes a lone metavar for the name.
 
 
-def positive(text: str) -> int:
-    """A positive integer from its digits."""
-    if not text.isdecimal() or int(text) == 0:
-        raise typer.BadParameter(f"expected a positive integer, not {text!r}.")
+def _integer(value: str | int, least: int, kind: str) -> int:
+    """An integer of at most 18 digits, which fits wherever one goes; a default passes as it is."""
+    text = str(value)
+    if not re.fullmatch(r"\d{1,18}", text, re.ASCII) or int(text) < least:
+        raise typer.BadParameter(
+            f"expected a {kind} integer of at most 18 digits, not {text[:40]!r}."
+        )
     return int(text)
+
+
+def positive(value: str | int) -> int:
+    """A positive integer from its digits."""
+    return _integer(value, 1, "positive")
+
+
+def natural(value: str | int) -> int:
+    """An integer that is not negative, from its digits."""
+    return _integer(value, 0, "non-negative")
+
+
+def number(value: str | float) -> float:
+    """A finite number."""
+    try:
+        found = float(value)
+    except ValueError:
+        found = math.nan
+    if not math.isfinite(found):
+        raise typer.BadParameter(f"expected a number, not {str(value)[:40]!r}.")
+    return found
+
+
+def output_file(text: str | Path) -> Path:
+    """A file to write: what cannot be written is told before the work."""
+    from lrnn_theory.textfile import check_writable
+
+    try:
+        check_writable(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    return Path(text)
+
+
+def picture_file(text: str | Path) -> Path:
+    """A picture to write, as `output_file`."""
+    from lrnn_theory.plots.style import file_suffix
+
+    try:
+        file_suffix(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    return output_file(text)
 
 
 SOURCE_HELP = "A regex; a .dot or .json file; or @NAME, such as @parity or '@mod(5)'."

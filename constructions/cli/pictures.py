@@ -18,6 +18,7 @@ from constructions.cli.options import (
     RepeatedLetter,
     Sink,
     complete_source,
+    picture_file,
     positive,
 )
 
@@ -62,6 +63,13 @@ class Wish:
             return read_weights(self.source)
         return compile_dfa(self.automaton(), self.construction)
 
+    def layer_of(self, lrnn: LRNN) -> int:
+        """The number of a layer, from 1; by default the last."""
+        last = len(lrnn.levels)
+        if not 1 <= (number := self.layer or last) <= last:
+            raise ValueError(f"Option '--layer' must be in 1..{last}, not {number}.")
+        return number
+
     def one_arithmetic(self, default: str) -> str:
         """The only arithmetic."""
         given = self.arithmetic or [default]
@@ -103,7 +111,12 @@ def plot(
     output: Annotated[
         Path,
         typer.Option(
-            "--output", "-o", metavar="OUT", help="An .svg, .pdf or .png file.", show_default=False
+            "--output",
+            "-o",
+            metavar="OUT",
+            help="The picture to write: an .svg, .pdf or .png file.",
+            show_default=False,
+            parser=picture_file,
         ),
     ],
     construction: Construction = None,
@@ -126,7 +139,6 @@ def plot(
 ) -> int:
     """Draw an automaton, its cascade, or what a linear RNN does."""
     from constructions.cli.source import read_automaton
-    from lrnn_theory.plots.style import file_suffix
 
     if kind not in KINDS:
         raise ValueError(f"Argument 'KIND' must be one of {', '.join(KINDS)}, not {kind!r}.")
@@ -144,7 +156,6 @@ def plot(
     for name in ("construction", "arithmetic", "word", "letter", "length", "layer"):
         if getattr(wish, name) is not None and name not in options.split():
             raise ValueError(f"Option '--{name}' is not for a picture of kind '{kind}'.")
-    file_suffix(output)
     with display.progress("drawing"):
         picture = draw(wish)
         picture.save(output)
@@ -171,7 +182,9 @@ def _cascade(wish: Wish) -> Picture:
 def _spectrum(wish: Wish) -> Picture:
     from lrnn_theory.plots import plot_spectrum
 
-    return plot_spectrum(wish.network(), None if wish.layer is None else wish.layer - 1)
+    lrnn = wish.network()
+    layer = None if wish.layer is None else wish.layer_of(lrnn) - 1
+    return plot_spectrum(lrnn, layer)
 
 
 def _trajectory(wish: Wish) -> Picture:
@@ -190,10 +203,8 @@ def _reflections(wish: Wish) -> Picture:
     name = lrnn.letters[0] if wish.letter is None else wish.letter
     if name not in lrnn.letters:
         raise ValueError(f"Option '--letter' must be a letter of the network, not {name!r}.")
-    levels = lrnn.levels
-    if not 1 <= (number := wish.layer or len(levels)) <= len(levels):
-        raise ValueError(f"Option '--layer' must be in 1..{len(levels)}, not {number}.")
-    transition = levels[number - 1].layer.transition
+    number = wish.layer_of(lrnn)
+    transition = lrnn.levels[number - 1].layer.transition
     if not isinstance(transition, Householder):
         raise ValueError(f"Layer {number} is no product of Householder factors.")
     action = _first_action(lrnn, name, number - 1)

@@ -17,6 +17,9 @@ from constructions.cli.options import (
     Sink,
     Source,
     Weights,
+    natural,
+    output_file,
+    picture_file,
     positive,
 )
 
@@ -41,11 +44,20 @@ def find_horizon(
         int | None,
         typer.Option("--length", metavar="N", help="How far to go.", parser=positive),
     ] = None,
-    count: Annotated[int, typer.Option("--count", metavar="N", help="Random words.", min=1)] = 25,
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of random words.", min=0)] = 0,
+    count: Annotated[
+        int, typer.Option("--count", metavar="N", help="Random words.", parser=positive)
+    ] = 25,
+    seed: Annotated[
+        int, typer.Option("--seed", metavar="N", help="Of random words.", parser=natural)
+    ] = 0,
     plot: Annotated[
         Path | None,
-        typer.Option("--plot", metavar="OUT", help="Draw it: an .svg, .pdf or .png file."),
+        typer.Option(
+            "--plot",
+            metavar="OUT",
+            help="Draw it: an .svg, .pdf or .png file.",
+            parser=picture_file,
+        ),
     ] = None,
     sink: Sink = False,
     as_json: Json = False,
@@ -87,8 +99,9 @@ def extract_automaton(
         typer.Option(
             "--output",
             "-o",
-            metavar="FILE",
+            metavar="OUT",
             help="Write the automaton: a .json, .dot, .jff or .att file.",
+            parser=output_file,
         ),
     ] = None,
     budget: Annotated[
@@ -129,7 +142,12 @@ def take_census(
     letter: RepeatedLetter = None,
     certificate: Annotated[
         Path | None,
-        typer.Option("--certificate", metavar="OUT", help="Write its certificate (JSON)."),
+        typer.Option(
+            "--certificate",
+            metavar="OUT",
+            help="Write the certificate of the census (JSON).",
+            parser=output_file,
+        ),
     ] = None,
     as_json: Json = False,
 ) -> int:
@@ -149,7 +167,9 @@ def take_census(
         found = census(level.layer, int(level.action[lrnn.letter_class[index]]), arithmetic)
     lines = [f"{found.arithmetic}: {found.states:,} states"]
     for period, states in found.periods.items():
-        cycle = " -> ".join(f"({', '.join(f'{x:g}' for x in h)})" for h in found.cycles[period][:4])
+        cycle = " -> ".join(
+            f"({', '.join(f'{float(x):g}' for x in h)})" for h in found.cycles[period][:4]
+        )
         more = " -> ..." if period > 4 else ""
         lines.append(f"  {states:,} end in period {period}, such as {cycle}{more}")
     if found.overflow:

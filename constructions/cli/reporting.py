@@ -16,6 +16,7 @@ from constructions.cli.options import (
     Json,
     Sink,
     Source,
+    positive,
 )
 
 
@@ -31,7 +32,7 @@ def report(
         typer.Option(
             "--output",
             "-o",
-            metavar="FILE",
+            metavar="OUT",
             help="The page to write (HTML); required without --json.",
         ),
     ] = None,
@@ -39,7 +40,7 @@ def report(
     arithmetic: Arithmetics = None,
     seconds: Annotated[
         int,
-        typer.Option("--seconds", metavar="N", help="Time to spend on verdicts.", min=1),
+        typer.Option("--seconds", metavar="N", help="Time to spend on verdicts.", parser=positive),
     ] = 10,
     alphabet: Alphabet = None,
     sink: Sink = False,

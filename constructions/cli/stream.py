@@ -47,7 +47,7 @@ def stream_word(
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", metavar="FILE", help="Write a bit for every letter: accepted so far?"
+            "--output", "-o", metavar="OUT", help="Write a bit for every letter: accepted so far?"
         ),
     ] = None,
     device: Device = "auto",

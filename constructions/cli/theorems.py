@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from constructions.cli import display
-from constructions.cli.options import Json, positive
+from constructions.cli.options import Json, natural, positive
 
 if TYPE_CHECKING:
     from lrnn_theory.theorem import Report, Theorem
@@ -78,10 +78,12 @@ def theorems(
     ] = None,
     instance: Annotated[
         int | None,
-        typer.Option("--instance", metavar="I", help="Try only instance I of a theorem.", min=0),
+        typer.Option(
+            "--instance", metavar="I", help="Try only instance I of a theorem.", parser=natural
+        ),
     ] = None,
     seed: Annotated[
-        int, typer.Option("--seed", metavar="N", help="Of random instances.", min=0)
+        int, typer.Option("--seed", metavar="N", help="Of random instances.", parser=natural)
     ] = 0,
     executor: Annotated[
         str,
@@ -102,7 +104,7 @@ def theorems(
         typer.Option(
             "--output",
             "-o",
-            metavar="FILE",
+            metavar="OUT",
             help="With --instances: write every result, one line of JSON each; go on if it exists.",
         ),
     ] = None,
@@ -248,7 +250,7 @@ def _campaign(
             return report_of(run(checks, path=output, progress=update, **options))
         except KeyboardInterrupt:
             if output:
-                typer.echo(f"lrnn: stopped; run the same again to go on with '{output}'", err=True)
+                display.complain(f"stopped; run the same again to go on with '{output}'")
             raise
 
 

@@ -17,7 +17,7 @@ from lrnn_theory.export.huggingface import to_huggingface
 from lrnn_theory.export.modulefile import save_module
 from lrnn_theory.export.onnx_graph import to_onnx
 from lrnn_theory.export.torch_weights import to_torch
-from lrnn_theory.export.trial import Agrees, Differs, trial
+from lrnn_theory.export.trial import Agrees, Differs, check_size, trial
 from lrnn_theory.lrnn import LRNN
 from lrnn_theory.verification import extract
 
@@ -60,7 +60,7 @@ def export(
         automaton: what it should answer like; by default what the LRNN does in exact arithmetic.
         words: how many words to try.
         length: letters of each.
-        device: where to try it; by default the CPU.
+        device: where to try it; by default the CPU, and for "fla" a GPU if there is one.
         options: of `to_torch`, `to_fla`, `to_onnx` or `to_huggingface`.
 
     Returns:
@@ -77,6 +77,8 @@ def export(
     """
     if to not in TARGETS:
         raise ValueError(f"Argument 'to' must be one of {', '.join(TARGETS)}, not {to!r}.")
+    if verify:
+        check_size(words, length)
     if to == "fla" and verify:
         device = _kernels_run_on(device)
     made, answers, name = _MAKERS[to](lrnn, path, device or "cpu", options)
@@ -90,16 +92,15 @@ def export(
     return Export(made, verdict)
 
 
-def _kernels_run_on(device: torch.device | str | None) -> torch.device | str:
+def _kernels_run_on(device: torch.device | str | None) -> torch.device:
     """Where Triton's kernels run: a GPU, or the CPU in its interpreter."""
-    if torch.cuda.is_available():
-        return device or "cuda"
-    if os.environ.get("TRITON_INTERPRET") != "1":
+    place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    if place.type != "cuda" and os.environ.get("TRITON_INTERPRET") != "1":
         raise ValueError(
             "To try an export to flash-linear-attention needs a CUDA device, or TRITON_INTERPRET=1 "
             "for fused kernels; --no-trial (verify=False in Python) only writes it."
         )
-    return "cpu"
+    return place
 
 
 def machine_for(lrnn: LRNN, automaton: Any = None) -> Automaton:

@@ -19,7 +19,7 @@ import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import torch
@@ -31,10 +31,12 @@ from lrnn_theory.exactness import exact_bits
 from lrnn_theory.export.encoding import Spread, SpreadFactor
 from lrnn_theory.export.fla_plan import (
     LAYERS,
+    MODES,
     OPERATIONS,
     Keys,
     Mode,
     Plan,
+    checked_mode,
     distinct_factors,
     key_rows,
     plan_level,
@@ -42,7 +44,7 @@ from lrnn_theory.export.fla_plan import (
 )
 from lrnn_theory.export.readout import Decoder, set_weight
 from lrnn_theory.export.torch_module import ExportedLevel, State, TorchLRNN
-from lrnn_theory.export.torch_weights import fill, floats, structure_of, trimmed
+from lrnn_theory.export.torch_weights import check_dtype, fill, floats, structure_of, trimmed
 from lrnn_theory.lrnn import LRNN
 
 
@@ -66,7 +68,7 @@ class FlaLRNN(TorchLRNN):
         """
         if shape["target"] not in (*OPERATIONS, *LAYERS):
             raise ValueError(f"there is no target {shape['target']!r:.80}")
-        if shape["mode"] not in get_args(Mode):
+        if shape["mode"] not in MODES:
             raise ValueError(f"there is no mode {shape['mode']!r:.80}")
         return OperationLevel(shape) if shape["target"] in OPERATIONS else LayerLevel(shape)
 
@@ -85,7 +87,7 @@ def to_fla(
     lrnn: LRNN,
     target: str = "fused_recurrent_delta_rule",
     *,
-    mode: Mode = "fused_recurrent",
+    mode: Mode | None = None,
     dtype: torch.dtype = torch.float32,
     keys: Keys = "integer",
 ) -> FlaLRNN:
@@ -94,21 +96,21 @@ def to_fla(
     Args:
         lrnn: a network of Householder or diagonal layers.
         target: an operation, one of `OPERATIONS`, or a layer, one of `LAYERS`.
-        mode: of a layer; operations have it in their names.
+        mode: the kernels of a layer, "fused_recurrent" (the default) or "chunk"; operations have it
+            in their names.
         dtype: of the parameters.  Chunked kernels take bfloat16 or float16 only.
         keys: of an operation: as they are ("integer"), or divided by their norm as usual ("unit"),
             which is not exact.
 
     Raises:
-        ValueError: if the network does not fit: dense matrices, an exclusion tail, more than
-            `MAX_KEY` rows, an input that the delta rule cannot write.
+        ValueError: if an option is unknown or does not fit the others, or the network does not fit:
+            dense matrices, an exclusion tail, more than `MAX_KEY` rows, an input that the delta
+            rule cannot write.
+        TypeError: if the network or the dtype is none.
         ImportError: if flash-linear-attention is not installed.
     """
-    if target not in (*OPERATIONS, *LAYERS):
-        names = ", ".join((*OPERATIONS, *LAYERS))
-        raise ValueError(f"Argument 'target' must be one of {names}, not {target!r}.")
-    if target in OPERATIONS:
-        mode = "chunk" if target.startswith("chunk") else "fused_recurrent"
+    check_dtype(dtype)
+    mode = checked_mode(target, mode, keys)
     if mode == "chunk" and dtype not in (torch.bfloat16, torch.float16):
         raise ValueError(f"The chunked kernels of {target} take bfloat16 or float16, not {dtype}.")
     lrnn = trimmed(lrnn)

@@ -33,6 +33,7 @@ Keys = Literal["integer", "unit"]
 
 OPERATIONS: tuple[str, ...] = get_args(Operation)
 LAYERS: tuple[str, ...] = get_args(FlaLayer)
+MODES: tuple[str, ...] = get_args(Mode)
 MAX_KEY = 256
 """Most rows of a state that the kernels take."""
 _SMALL = 4
@@ -59,6 +60,28 @@ class Plan:
     ) -> None:
         self.shape, self.factors, self.queries = shape, factors, queries
         self.codewords, self.h0, self.unit, self.is_exact = codewords, h0, unit, is_exact
+
+
+def checked_mode(target: str, mode: str | None, keys: str) -> Mode:
+    """The kernels that run an operation or a layer: what is asked for, or what its name says.
+
+    Raises:
+        ValueError: if there is no such target, mode or keys, or an operation has another mode.
+    """
+    for name, value, known in (
+        ("target", target, (*OPERATIONS, *LAYERS)),
+        ("mode", mode, (*MODES, None)),
+        ("keys", keys, get_args(Keys)),
+    ):
+        if value not in known:
+            names = ", ".join(x for x in known if x)
+            raise ValueError(f"Argument '{name}' must be one of {names}, not {value!r}.")
+    if target in LAYERS:
+        return "chunk" if mode == "chunk" else "fused_recurrent"
+    own: Mode = "chunk" if target.startswith("chunk") else "fused_recurrent"
+    if mode not in (None, own):
+        raise ValueError(f"Argument 'mode' must be '{own}' for {target}, not {mode!r}.")
+    return own
 
 
 def plan_level(layer: Layer, target: str, mode: str, keys: str) -> Plan:

@@ -7,20 +7,19 @@ The weights are those of `torch_module`, in `model.safetensors`; names and sizes
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import save
 from torch import Tensor
 
 from lrnn_theory.export.modulefile import module_of, read_tensors
 from lrnn_theory.export.torch_module import TorchLRNN
 from lrnn_theory.export.torch_weights import to_torch
 from lrnn_theory.lrnn import LRNN
-from lrnn_theory.textfile import read_text
+from lrnn_theory.textfile import cannot_write, read_text, write_atomically, write_text
 
 PREFIX = "network."
 """Before the names of the tensors in a model's file."""
@@ -81,16 +80,25 @@ def to_huggingface(lrnn: LRNN, path: Any = None, dtype: torch.dtype = torch.floa
     """The `LrnnModel` of an LRNN; also saved to a folder if one is given.
 
     Raises:
-        ValueError: if the network does not fit a module, see `to_torch`.
+        ValueError: if the network does not fit a module, see `to_torch`, or the folder cannot be
+            written.
         ImportError: if transformers is not installed.
     """
     model = _model(to_torch(lrnn, dtype))
     if path is not None:
-        if Path(path).exists() and not Path(path).is_dir():
-            raise ValueError(f"Cannot write {str(path)!r}: it is there, and no folder.")
-        with _quiet():
-            model.save_pretrained(path)
+        _save(model, Path(path))
     return model
+
+
+def _save(model: Any, folder: Path) -> None:
+    """What `save_pretrained` writes, each file whole or not at all."""
+    model.config.architectures, model.config.dtype = [type(model).__name__], model.dtype
+    with cannot_write(folder):
+        if folder.exists() and not folder.is_dir():
+            raise ValueError(f"Cannot write {str(folder)!r}: it is there, and no folder.")
+        folder.mkdir(parents=True, exist_ok=True)
+    write_atomically(folder / "model.safetensors", save(model.state_dict(), {"format": "pt"}))
+    write_text(model.config.to_json_string(), folder / "config.json")
 
 
 def _model(network: TorchLRNN) -> Any:
@@ -99,20 +107,6 @@ def _model(network: TorchLRNN) -> Any:
         model = model_class(config_class(structure=network.structure))
     model.network = network
     return model.eval()
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """No progress bars of a library in the middle of our own output."""
-    from transformers.utils import logging
-
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if shown:
-            logging.enable_progress_bar()
 
 
 def from_huggingface(path: Any) -> Any:

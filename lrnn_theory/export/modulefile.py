@@ -11,7 +11,6 @@ import hashlib
 import json
 import os
 import warnings
-from pathlib import Path
 from typing import Any, get_args
 
 import torch
@@ -21,7 +20,7 @@ from torch import Tensor
 
 from lrnn_theory.export.fla_module import FlaLRNN
 from lrnn_theory.export.torch_module import Kind, TorchLRNN
-from lrnn_theory.storage import MAX_BYTES, MODULE
+from lrnn_theory.storage import MODULE, check_size
 from lrnn_theory.textfile import write_atomically
 
 VERSION = 1
@@ -76,8 +75,7 @@ def read_tensors(path: str | os.PathLike[str]) -> tuple[dict[str, str], dict[str
         ValueError: if it is missing, truncated or too large.
     """
     try:
-        if Path(path).stat().st_size > MAX_BYTES:
-            raise ValueError(f"Module file '{path}' is larger than {MAX_BYTES} bytes.")
+        check_size(path)
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             return file.metadata() or {}, tensors

@@ -18,8 +18,7 @@ from lrnn_theory.transition import Dense, Diagonal, Householder
 
 def to_torch(lrnn: LRNN, dtype: torch.dtype = torch.float32) -> TorchLRNN:
     """The `nn.Module` of an LRNN; see `LRNN.to_torch`."""
-    if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
-        raise TypeError(f"Argument 'dtype' must be a floating-point torch.dtype, not {dtype!r}.")
+    check_dtype(dtype)
     lrnn = trimmed(lrnn)
     module = TorchLRNN(structure_of(lrnn)).to(dtype)
     fill(module, lrnn)
@@ -29,6 +28,16 @@ def to_torch(lrnn: LRNN, dtype: torch.dtype = torch.float32) -> TorchLRNN:
         for parameter, words in zip(target.decoder.codewords, level.layer.codewords, strict=True):
             set_weight(parameter, floats(words).reshape(len(words), -1))
     return module
+
+
+def check_dtype(dtype: torch.dtype) -> None:
+    """A type that parameters can have.
+
+    Raises:
+        TypeError: if it is none.
+    """
+    if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
+        raise TypeError(f"Argument 'dtype' must be a floating-point torch.dtype, not {dtype!r}.")
 
 
 def fill(module: TorchLRNN, lrnn: LRNN) -> None:

@@ -15,6 +15,9 @@ from lrnn_theory.verification.verdict import Verdict
 EDGES = (1, 16, 63, 64, 65, 127, 128, 129)
 """Lengths about which kernels change: chunks hold 16, 32 or 64 letters."""
 
+MAX_LETTERS = 1 << 26
+"""Most letters of all words of a trial."""
+
 
 @dataclass(frozen=True)
 class Agrees(Verdict):
@@ -71,7 +74,11 @@ def trial(
 
     Returns:
         The verdict.  Where several words are answered wrongly, the earliest wrong answer counts.
+
+    Raises:
+        ValueError: if there are no letters, or more than `MAX_LETTERS`.
     """
+    check_size(words, length)
     tokens = trial_words(automaton, words, length, seed)
     said = answers(torch.as_tensor(tokens, device=device)).cpu().numpy()
     symbols = automaton.output_symbols if symbols is None else tuple(symbols)
@@ -90,6 +97,21 @@ def trial(
         symbols[said[i, t]],
         automaton.output_symbols[outputs[i, t]],
     )
+
+
+def check_size(words: int, length: int) -> None:
+    """The size of a trial, before anything is made.
+
+    Raises:
+        ValueError: if there is no word, none of a letter, or more than `MAX_LETTERS` letters.
+    """
+    for argument, value in (("words", words), ("length", length)):
+        if value < 1:
+            raise ValueError(f"Argument '{argument}' must be positive, not {value}.")
+    if words * length > MAX_LETTERS:
+        raise ValueError(
+            f"A trial may have {MAX_LETTERS} letters, not 'words' x 'length' = {words * length}."
+        )
 
 
 def trial_words(automaton: Automaton, words: int, length: int, seed: int = 0) -> NDArray[np.int64]:

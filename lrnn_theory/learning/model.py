@@ -15,6 +15,9 @@ from lrnn_theory.learning.layers import Range, make_layer
 from lrnn_theory.learning.layers.base import RMSNorm
 from lrnn_theory.learning.scans import wide
 
+MAX_SIZE = 1 << 32
+"""Largest number of models x layers x width^2."""
+
 
 @dataclass(frozen=True)
 class Architecture:
@@ -44,6 +47,18 @@ class Architecture:
         more = "".join(f" {key}={value}" for key, value in self.options.items())
         baseline = self.name in ("lstm", "transformer")
         return self.name + more + ("" if baseline else f" {self.eigenvalue_range}")
+
+    def check_size(self, models: int) -> None:
+        """Before memory is spent on some models.
+
+        Raises:
+            ValueError: if they would have more than about 10 times `MAX_SIZE` weights.
+        """
+        size = models * self.layers * self.width**2
+        if size > MAX_SIZE:
+            raise ValueError(
+                f"Models x layers x width^2 may be at most {MAX_SIZE}, not {size:.4g}."
+            )
 
 
 class Model(nn.Module):
@@ -118,6 +133,9 @@ class Ensemble:
         classes: number of answers.
         seeds: a model's parameters are drawn from its seed.
         device: where they are.
+
+    Raises:
+        ValueError: if they are too large for any machine.
     """
 
     def __init__(
@@ -128,6 +146,7 @@ class Ensemble:
         seeds: Sequence[int],
         device: torch.device | str = "cpu",
     ) -> None:
+        architecture.check_size(len(seeds))
         self.architecture, self.seeds = architecture, tuple(seeds)
         models = []
         with torch.random.fork_rng(devices=[]):

@@ -22,6 +22,7 @@ from torch.nn import functional
 
 from lrnn_theory.learning.model import Architecture, Ensemble
 from lrnn_theory.learning.tasks import UNASKED, Range2, Task
+from lrnn_theory.storage import check_size
 from lrnn_theory.textfile import write_atomically
 
 _LOGGER = logging.getLogger(__name__)
@@ -59,8 +60,13 @@ class Recipe:
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch", "learning_rate"):
-            if not getattr(self, name) > 0:
+            if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"Argument '{name}' must be positive, not {getattr(self, name)}.")
+        for name in ("least_rate", "weight_decay", "clip"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ValueError(
+                    f"Argument '{name}' must be finite, not negative, not {getattr(self, name)}."
+                )
         if not 0 <= self.warm_up <= 1:
             raise ValueError(f"Argument 'warm_up' must be in [0, 1], not {self.warm_up}.")
         if self.precision not in ("float32", "bfloat16"):
@@ -135,6 +141,7 @@ def train(
         ValueError: if the checkpoint is of another training.
     """
     recipe = recipe or Recipe()
+    architecture.check_size(len(seeds))
     if not seeds or len(set(seeds)) != len(seeds) or min(seeds) < 0:
         raise ValueError(f"Argument 'seeds' must be distinct and not negative, not {seeds!r}.")
     device = torch.device(device)
@@ -347,6 +354,7 @@ class _Trainer:
         from safetensors import SafetensorError, safe_open
 
         try:
+            check_size(path)
             with safe_open(path, framework="pt") as file:
                 metadata = file.metadata() or {}
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
@@ -354,7 +362,7 @@ class _Trainer:
             raise ValueError(
                 f"Checkpoint '{path}' is no whole safetensors file: {error}."
             ) from None
-        if json.loads(metadata.get("header", "null")) != json.loads(json.dumps(header)):
+        if metadata.get("header") != json.dumps(header):
             raise ValueError(f"Checkpoint '{path}' is of another training.")
         step = int(metadata["step"])
         with torch.no_grad():

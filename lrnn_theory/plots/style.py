@@ -147,7 +147,7 @@ def file_suffix(path: str | os.PathLike[str]) -> str:
     """
     suffix = Path(path).suffix[1:]
     if suffix not in SUFFIXES:
-        raise ValueError(f"Argument 'path' must end in .svg, .pdf or .png, not '{path}'.")
+        raise ValueError(f"A picture must end in .svg, .pdf or .png, not '{path}'.")
     return suffix
 
 

@@ -56,7 +56,7 @@ def _entries(path: str | os.PathLike[str]) -> list[tuple[int, dict[str, Any]]]:
             continue
         try:
             entry = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             entry = None
         if not isinstance(entry, dict):
             raise ValueError(f"Line {number} of log '{path}' must be one JSON object.")

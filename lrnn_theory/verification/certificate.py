@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import groupby
 from operator import itemgetter
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,8 +28,8 @@ from lrnn_theory.exclusion import elements
 from lrnn_theory.lrnn import LRNN, Layer, Level
 from lrnn_theory.scanning.stored import StoredLayer, store
 from lrnn_theory.tail import Tail
-from lrnn_theory.textfile import write_atomically
-from lrnn_theory.verification.checker import unique
+from lrnn_theory.textfile import read_text, write_atomically
+from lrnn_theory.verification.checker import MAX_SIZE, unique
 
 SCHEMA = "lrnn-theory/certificate"
 VERSION = 2
@@ -73,13 +72,11 @@ class Certificate:
         """Read a certificate file, without checking its claim.
 
         Raises:
-            ValueError: if it is no JSON object.
+            ValueError: if it is no JSON object, or has more than `MAX_SIZE` bytes.
         """
+        text = read_text(path, MAX_SIZE)
         try:
-            data = json.loads(Path(path).read_text(encoding="utf-8"), object_pairs_hook=unique)
-        except OSError as error:
-            reason = error.strerror or error
-            raise ValueError(f"Cannot read certificate '{path}': {reason}.") from None
+            data = json.loads(text, object_pairs_hook=unique)
         except (ValueError, RecursionError) as error:
             raise ValueError(f"Certificate '{path}' is not valid JSON: {error}.") from None
         if not isinstance(data, dict):

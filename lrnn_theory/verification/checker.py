@@ -29,7 +29,7 @@ FLOATS = {  # bits of the significand, exponent of the smallest number, largest 
 }
 ARITHMETIC = r"([^:@]+):(each|wide|once|cast)(\+fma)?(\+factored)?(?:\+acc=([^:@]+))?(?:@(.+))?"
 INDICES = r'(?>[0-9\[\]{}:,]|"(?>[^"\\]|\\.)*")*'
-MAX_STATES, MAX_STEPS = 5_000_000, 1_000_000_000
+MAX_STATES, MAX_STEPS, MAX_SIZE = 5_000_000, 1_000_000_000, 500_000_000
 
 
 def need(condition, reason):
@@ -386,7 +386,7 @@ def main(arguments):
         return 0 if arguments in (["-h"], ["--help"]) else 2
     try:
         with open(arguments[0], encoding="utf-8") as file:
-            claim = check(json.load(file, object_pairs_hook=unique), print)
+            claim = check(json.loads(file.read(MAX_SIZE), object_pairs_hook=unique), print)
     except (OSError, ValueError, RecursionError, MemoryError) as error:
         print(f"rejected: {error}", file=sys.stderr)
         return 2

@@ -202,6 +202,9 @@ class Question:
             reason = f"more than {self.budget.steps} steps of the orbit (Budget(steps=...))"
             if time.monotonic() > self.until:
                 reason = out_of_time(self.budget)
+            limit = self.budget.steps
+            more = f"more than {limit} steps of the orbit (Budget(steps=...))"
+            reason = more if found.steps >= limit else "interrupted"
             return self.undecided(found.steps, reason)
         level, c = self.lrnn.levels[0], self.target.letter_class[0]
         a = level.action[c]

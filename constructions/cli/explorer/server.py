@@ -23,6 +23,8 @@ from constructions.cli.explorer.process import StoppedError, Worker
 HOST = "127.0.0.1"
 SECONDS = 10.0
 """How long a question may take, by default."""
+MAX_PORT = 65_535
+"""Largest number of a port."""
 MAX_QUERY = 16_000
 """Longest query string in bytes."""
 
@@ -128,10 +130,12 @@ def listen(port: int) -> socket.socket:
     Raises:
         ValueError: if the port is taken, or may not be used.
     """
+    if port > MAX_PORT:
+        raise ValueError(f"Option '--port' must be at most {MAX_PORT}, not {port}.")
     try:
         return socket.create_server((HOST, port))
-    except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or error
+    except OSError as error:
+        reason = error.strerror or error
         raise ValueError(f"Option '--port': cannot listen on {HOST}:{port}: {reason}.") from None
 
 
