@@ -329,7 +329,7 @@ THEOREMS = (
         },
         page="docs/tracking.md#one-layer",
         constructions=("orthogonal",),
-        tests=("tests/test_profile.py",),
+        tests=("tests/test_architectures.py",),
     ),
     Theorem(
         key="symmetric_groups",
