@@ -286,7 +286,8 @@ THEOREMS = (
         statement=(
             "In a faithful sum of irreducible representations a letter a takes rank(I - rho(a)) "
             "factors.  For S5 with a 5-cycle among its letters that is at least 4 in every "
-            "irreducible representation of dimension above 1, and 4 suffice."
+            "irreducible representation of dimension above 1, and 4 suffice.  (No other layer with "
+            "finitely many states takes fewer: proved on the page, not checked here.)"
         ),
         citation=(
             "Siems et al., Complex KDA, arXiv 2609.24797, Theorem 4; the rank of a 5-cycle: Howe, "
@@ -305,7 +306,7 @@ THEOREMS = (
             "S4 by two letters": lambda: [(1, 0, 2, 3), (1, 2, 3, 0)],
         },
         outside={"A5": lambda: [(1, 2, 0, 3, 4), (1, 2, 3, 4, 0)]},
-        page="docs/representations.md",
+        page="docs/proofs/factor-counts.md#any-layer",
         constructions=("orthogonal", "signed_permutation"),
         tests=("tests/test_representations.py", "tests/test_characters.py"),
     ),
