@@ -93,7 +93,9 @@ def regex_table(
     if codes is None:
         codes = [c for low, high in union(parser.named) for c in range(low, high + 1)]
     if not codes:
-        raise _error(pattern, "names no character to take as a letter; pass alphabet='...'")
+        raise _error(
+            pattern, "names no character to take as a letter: give --alphabet (alphabet= in Python)"
+        )
     delta, accepting = determinise(terms, root, codes, max_states, _subject(pattern))
     return RegexTable(delta, 0, accepting, tuple(map(chr, codes)))
 
