@@ -49,7 +49,7 @@ def test_commands_on_all_pages_are_understood() -> None:
     names = set()
     for page in PAGES:
         text = page.read_text(encoding="utf-8").replace("\\\n", " ")
-        for line in re.findall(r"^    (?:.* \| )?(lrnn [a-z].*)$", text, re.MULTILINE):
+        for line in re.findall(r"^(?:    )?(?:echo .* \| )?(lrnn [a-z].*)$", text, re.MULTILINE):
             name, *arguments = shlex.split(line, comments=True)[1:]
             group.commands[name].make_context(name, arguments)
             names.add(name)
