@@ -36,7 +36,7 @@ format: $(READY) ## apply the style
 clean: ## remove the environment
 	rm -rf $(VENV)
 
-# Always through the constraints: without them pip may fetch gigabytes of another torch.
+# Always through the constraints: without them pip may fetch another torch, gigabytes again.
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python >= 3.11 is needed, not " + sys.version.split()[0] + ": make PYTHON=...")'
 	$(PYTHON) -m venv $(VENV)

@@ -112,7 +112,7 @@ def _settle(x: Exact | float, to: Callable[[Fraction], Number]) -> Number:
         while True:
             near, slack = x.approximate(bits), Fraction(1, 2**bits)
             low, high = to(near - slack), to(near + slack)
-            if low == high:
+            if low == high or (low != low and high != high):  # two NaN are unequal
                 return low
             bits *= 2
     return to(Fraction(x))

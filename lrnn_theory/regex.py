@@ -96,6 +96,7 @@ def regex_table(
     if not codes:
         raise _error(
             pattern, "names no character to take as a letter; pass alphabet='...' (--alphabet)"
+            pattern, "names no character to take as a letter: give --alphabet (alphabet= in Python)"
         )
     delta, accepting = determinise(terms, root, codes, max_states, _subject(pattern))
     return RegexTable(delta, 0, accepting, tuple(map(chr, codes)))

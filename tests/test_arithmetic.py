@@ -126,7 +126,7 @@ def test_overflow_policies():
     values = {"": math.nan, "!sat": 448.0, "!inf": math.inf, "!nan": math.nan}
     for mark, wanted in values.items():
         form = Arithmetic.parse(f"float8_e4m3{mark}").format
-        for x in (1000, Fraction(1000), 1000.0, math.inf):
+        for x in (1000, Fraction(1000), 1000.0, math.inf, 1000 * cos_turn(1, 9)):
             got = form.round(x)
             assert got == wanted or (math.isnan(got) and math.isnan(wanted))
     assert FORMATS["float16"].round(65519) == 65504.0

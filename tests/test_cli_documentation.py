@@ -1,4 +1,4 @@
-"""docs/command-line.md: its session runs as shown, and it leaves no option out."""
+"""docs/command-line.md runs as shown and names every option; commands on other pages parse."""
 
 import re
 import shlex
@@ -13,7 +13,10 @@ from command_line import lrnn
 from constructions import CONSTRUCTIONS
 from constructions.cli import app
 
-PAGE = (Path(__file__).parents[1] / "docs" / "command-line.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[1]
+REFERENCE = ROOT / "docs" / "command-line.md"
+PAGE = REFERENCE.read_text(encoding="utf-8")
+PAGES = [ROOT / "README.md", *sorted({*(ROOT / "docs").rglob("*.md")} - {REFERENCE})]
 
 
 def test_documented_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -38,3 +41,16 @@ def test_documentation_names_every_option() -> None:
         for option in (x for p in command.params for x in p.opts if x.startswith("-")):
             assert option in section, (name, option)
     assert all(f"`{key}`" in PAGE for key in CONSTRUCTIONS)
+
+
+def test_commands_on_all_pages_are_understood() -> None:
+    """With their comments: as they are copied from the page."""
+    group: Any = typer.main.get_command(app)
+    names = set()
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8").replace("\\\n", " ")
+        for line in re.findall(r"^(?:    )?(?:echo .* \| )?(lrnn [a-z].*)$", text, re.MULTILINE):
+            name, *arguments = shlex.split(line, comments=True)[1:]
+            group.commands[name].make_context(name, arguments)
+            names.add(name)
+    assert {"analyze", "compile", "learn", "refute", "stream", "verify"} <= names

@@ -37,3 +37,25 @@ def test_docstrings(name):
     scope = {} if name.startswith("lrnn_theory.householder") else None
     extra = vars(importlib.import_module("lrnn_theory.householder")) if scope is not None else {}
     assert doctest.testmod(module, extraglobs=extra).failed == 0
+
+
+def resolved(name):
+    """Whether a dotted name is a module, or an attribute of one."""
+    try:
+        pkgutil.resolve_name(name)
+    except (ImportError, AttributeError):
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    "page", [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))], ids=lambda p: p.stem
+)
+def test_names_on_pages_exist(page):
+    text = page.read_text(encoding="utf-8")
+    names = re.findall(r"(?<![/\w.])(?:lrnn_theory|constructions)(?:\.\w+)+", text)
+    assert [name for name in names if not resolved(name)] == []
+    files = re.findall(
+        r"(?<![/\w.-])(?:tests|benchmarks|constructions|lrnn_theory)/[\w/]+\.\w+", text
+    )
+    assert [name for name in files if not (ROOT / name).is_file()] == []

@@ -296,7 +296,7 @@ THEOREMS = (
         },
         outside={"h -> h + 1": lambda: _one_letter(1, 1)},
         page="docs/proofs/unary.md",
-        tests=("tests/test_profile.py",),
+        tests=("tests/test_refute.py",),
     ),
     Theorem(
         key="no_parity_in_open_range",
@@ -320,7 +320,7 @@ THEOREMS = (
         },
         outside={"the scalar -1": lambda: factors([[1]], [-1])},
         page="docs/proofs/unary.md#what-follows",
-        tests=("tests/test_profile.py",),
+        tests=("tests/test_refute.py",),
     ),
     Theorem(
         key="time_invariant",

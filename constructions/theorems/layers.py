@@ -275,7 +275,7 @@ def _theorem(key: str, name: str, statement: str, citation: str, **more: Any) ->
     return Theorem(
         key=key, name=name, statement=statement, citation=citation, status="proved",
         precision=EXACT, hypotheses=(SMALL,), draw=KINDS, examine=partial(_row, key),
-        tests=("tests/test_profile.py",), **more,
+        tests=("tests/test_architectures.py",), **more,
     )  # fmt: skip
 
 

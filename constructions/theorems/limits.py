@@ -180,7 +180,7 @@ THEOREMS = (
         outside={"a Mealy machine": named("tls")},
         page="docs/regular-languages.md#where-the-published-construction-fails",
         constructions=("regular_language",),
-        tests=("tests/test_networks.py",),
+        tests=("tests/test_mutants.py",),
     ),
     Theorem(
         key="zero_and_identity",

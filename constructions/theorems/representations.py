@@ -8,6 +8,8 @@ from fractions import Fraction
 from functools import cache
 from typing import Any
 
+import numpy as np
+
 from constructions.permutation import PERMUTATION
 from constructions.theorems import machines, plain
 from constructions.theorems.built import prove
@@ -113,7 +115,23 @@ def _representation_rank(letters: list[tuple[int, ...]]) -> Worst:
         faithful = [s for s in partitions(5) if s not in ((5,), (1,) * 5)]
         low = min(rank_of(s, (5,)) for s in faithful)
         require(low == fewest == 4, f"a 5-cycle takes {fewest} factors")
+        low = _behind(letters)
+        require(low >= 4, f"a 5-cycle takes {low} factors in a group above S5")
     return Worst(fewest, f"S{n}, letters {types}: {fewest} factors")
+
+
+def _behind(letters: list[tuple[int, ...]]) -> int:
+    """The least rank of a 5-cycle where a group above S5, in S5 x Z5, is represented faithfully."""
+    above = [(*p, *(5 + (x + i + 1) % 5 for x in range(5))) for i, p in enumerate(letters)]
+    group = FiniteGroup.generated_by(above)
+    of_letters = [int(g) for g in group.find(np.array(above))]
+    h = next(g for g, p in zip(of_letters, letters, strict=True) if cycle_type(p) == (5,))
+    turned = (group.times(group.times(g, h), group.inverse[g]) for g in of_letters)
+    apart = (group.times(group.times(h, x), group.inverse[group.times(x, h)]) for x in turned)
+    # A faithful representation has a part in which a commutator is not the identity.
+    moved = group.classes[next(int(g) for g in apart if g)]
+    ranks = [character.lengths for character in real_characters(group)]
+    return min(int(rank[group.classes[h]]) for rank in ranks if rank[moved])
 
 
 def _not_symmetric(letters: list[tuple[int, ...]]) -> str:
@@ -286,7 +304,8 @@ THEOREMS = (
         statement=(
             "In a faithful sum of irreducible representations a letter a takes rank(I - rho(a)) "
             "factors.  For S5 with a 5-cycle among its letters that is at least 4 in every "
-            "irreducible representation of dimension above 1, and 4 suffice."
+            "irreducible representation of dimension above 1, and 4 suffice.  No other layer with "
+            "finitely many states takes fewer: a group acts in it that has S5 for a quotient."
         ),
         citation=(
             "Siems et al., Complex KDA, arXiv 2609.24797, Theorem 4; the rank of a 5-cycle: Howe, "
@@ -305,7 +324,7 @@ THEOREMS = (
             "S4 by two letters": lambda: [(1, 0, 2, 3), (1, 2, 3, 0)],
         },
         outside={"A5": lambda: [(1, 2, 0, 3, 4), (1, 2, 3, 4, 0)]},
-        page="docs/representations.md",
+        page="docs/proofs/factor-counts.md#any-layer",
         constructions=("orthogonal", "signed_permutation"),
         tests=("tests/test_representations.py", "tests/test_characters.py"),
     ),
@@ -329,7 +348,7 @@ THEOREMS = (
         },
         page="docs/tracking.md#one-layer",
         constructions=("orthogonal",),
-        tests=("tests/test_profile.py",),
+        tests=("tests/test_architectures.py",),
     ),
     Theorem(
         key="symmetric_groups",
