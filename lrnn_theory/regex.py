@@ -95,7 +95,6 @@ def regex_table(
         codes = [c for low, high in union(parser.named) for c in range(low, high + 1)]
     if not codes:
         raise _error(
-            pattern, "names no character to take as a letter; pass alphabet='...' (--alphabet)"
             pattern, "names no character to take as a letter: give --alphabet (alphabet= in Python)"
         )
     delta, accepting = determinise(terms, root, codes, max_states, _subject(pattern))

@@ -77,9 +77,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments is None:
         gc.set_threshold(GARBAGE)
         atexit.register(gc.freeze)  # all ends with the process: nothing need be sought then, either
-        if hasattr(signal, "SIGPIPE"):
-            # End quietly, like other filters, when the reader of the output has gone.
-            signal.signal(signal.SIGPIPE, signal.SIG_DFL)
         signals.heed()
     try:
         return app(arguments, prog_name="lrnn", standalone_mode=False) or DONE

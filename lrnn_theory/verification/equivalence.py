@@ -199,12 +199,12 @@ class Question:
             self.statistics["configurations"] = found.preperiod + found.period
             return self.proved("orbit", preperiod=found.preperiod, period=found.period)
         if found.outcome == "stopped":
-            reason = f"more than {self.budget.steps} steps of the orbit (Budget(steps=...))"
+            limit = self.budget.steps
+            reason = "interrupted"
             if time.monotonic() > self.until:
                 reason = out_of_time(self.budget)
-            limit = self.budget.steps
-            more = f"more than {limit} steps of the orbit (Budget(steps=...))"
-            reason = more if found.steps >= limit else "interrupted"
+            elif found.steps >= limit:
+                reason = f"more than {limit} steps of the orbit (Budget(steps=...))"
             return self.undecided(found.steps, reason)
         level, c = self.lrnn.levels[0], self.target.letter_class[0]
         a = level.action[c]
