@@ -143,7 +143,7 @@ def test_analyze_tells_the_algebra() -> None:
     )
     moore, mealy = (lrnn("analyze", name).out for name in ("@flip_flop", "@tcp"))
     assert "transition monoid" in moore
-    assert "not enumerated: more than 100000 elements" in mealy
+    assert re.search(r"not enumerated: more than \d+ elements", mealy)  # as many as a second allows
 
 
 @pytest.mark.parametrize("name", ["parity", "tcp", "s3", "iso_date"])
