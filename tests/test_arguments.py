@@ -6,13 +6,39 @@ import numpy as np
 import pytest
 
 from constructions import compile_dfa
-from lrnn_theory import Automaton, Budget, check, extract, horizon, refute, scan, trace, verify
+from lrnn_theory import (
+    Automaton,
+    Budget,
+    check,
+    extract,
+    horizon,
+    refute,
+    scan,
+    trace,
+    verify,
+)
 from lrnn_theory.arguments import brief, positive
 from lrnn_theory.campaign import Check, run
+from lrnn_theory.distributed import scan_batch, scan_word
+from lrnn_theory.exactness import exact_bits
 from lrnn_theory.export import export, from_torch, save_module, to_fla, to_onnx, to_torch
 from lrnn_theory.impossibility import limit_cycle, period_one_reason
+from lrnn_theory.learning import (
+    TASKS,
+    Architecture,
+    Ensemble,
+    Model,
+    compiled_start,
+    curve,
+    eigenvalues,
+    evaluate,
+    examine,
+    of_automaton,
+    train,
+)
 from lrnn_theory.plots import plot_automaton, plot_cascade, plot_orbit, plot_spectrum
 from lrnn_theory.plots import plot_trajectory as draw_trajectory
+from lrnn_theory.streaming import Reader
 from lrnn_theory.verification import with_claim
 
 EVEN = "(0|10*1)*"
@@ -28,7 +54,20 @@ TAKERS = {
         lambda x: scan(x, [[0]]),
         lambda x: trace(x, "0"),
         lambda x: draw_trajectory(x, "0"),
-        *(extract, export, to_torch, to_fla, to_onnx, plot_orbit, plot_spectrum),
+        lambda x: compiled_start(x, Architecture("deltaproduct"), 0),
+        lambda x: scan_word(x, [[0]]),
+        lambda x: scan_batch(x, [[0]]),
+        *(
+            exact_bits,
+            Reader,
+            extract,
+            export,
+            to_torch,
+            to_fla,
+            to_onnx,
+            plot_orbit,
+            plot_spectrum,
+        ),
     ],
     "weights must be an LRNN": [lambda x: check(PROVED.certificate, x)],
     "module must be a TorchLRNN": [from_torch, lambda x: save_module(x, "never written")],
@@ -36,7 +75,14 @@ TAKERS = {
         lambda x: limit_cycle(x, "bfloat16"),
         lambda x: period_one_reason(x, "bfloat16"),
     ],
-    "automaton must be an Automaton": [plot_automaton, plot_cascade],
+    "model must be a Model": [eigenvalues, lambda x: examine(x, EVEN)],
+    "trained must be a Trained": [evaluate, curve],
+    "architecture must be an Architecture": [
+        lambda x: train(TASKS["parity"](), x),
+        lambda x: Model(x, 2, 2),
+        lambda x: Ensemble(x, 2, 2, [0]),
+    ],
+    "automaton must be an Automaton": [of_automaton, plot_automaton, plot_cascade],
 }
 
 
