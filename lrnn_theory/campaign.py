@@ -26,6 +26,8 @@ from typing import IO, Any
 
 import numpy as np
 
+from lrnn_theory.arguments import positive
+
 BATCH_SECONDS = 0.2
 """How long a batch of checks should take: long against the cost of sending it."""
 
@@ -137,7 +139,7 @@ def run(
         True
     """
     checks = _checked(checks)
-    workers = _positive("workers", workers if workers is not None else os.cpu_count() or 1)
+    workers = positive("workers", workers if workers is not None else os.cpu_count() or 1)
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise ValueError(f"Argument 'seed' must be a non-negative integer, not {seed!r}.")
     total = sum(check.count for check in checks)
@@ -174,12 +176,6 @@ def _checked(checks: Sequence[Check]) -> list[Check]:
                 f"not {check.count!r}."
             )
     return checks
-
-
-def _positive(name: str, value: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"Argument '{name}' must be a positive integer, not {value!r}.")
-    return value
 
 
 # -------------------------------------------------------------------- batches

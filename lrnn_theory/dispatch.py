@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import torch
 
+from lrnn_theory.arguments import check_type
 from lrnn_theory.arithmetic import Arithmetic
 from lrnn_theory.lrnn import LRNN
 from lrnn_theory.moves import Summaries
@@ -77,6 +78,7 @@ def scan(
         >>> scan(compile_dfa("(0|10*1)*"), [[1, 0, 1]]).tolist()
         [[0, 0, 1]]
     """
+    check_type("lrnn", lrnn, LRNN)
     arithmetic = Arithmetic.parse(arithmetic)
     tokens = token_tensor(tokens)
     if outputs not in get_args(Outputs):

@@ -19,6 +19,7 @@ import torch
 import torch.distributed as dist
 from numpy.typing import NDArray
 
+from lrnn_theory.arguments import check_type
 from lrnn_theory.arithmetic import Arithmetic
 from lrnn_theory.dispatch import scan, summaries, token_tensor
 from lrnn_theory.handover import from_bytes, to_bytes
@@ -65,6 +66,7 @@ def scan_batch(
         >>> scan_batch(compile_dfa("(0|10*1)*"), [[1, 0, 1], [1, 1, 1]]).tolist()
         [[0, 0, 1], [0, 1, 0]]
     """
+    check_type("lrnn", lrnn, LRNN)
     ranks = Ranks(group)
     own = torch.empty(0)
 
@@ -150,6 +152,7 @@ def scan_word(
         >>> scan_word(compile_dfa("(0|10*1)*"), lambda: [[1, 0], [1, 1]]).output
         0
     """
+    check_type("lrnn", lrnn, LRNN)
     ranks = Ranks(group)
     word = _Word(lrnn, arithmetic, device, piece, progress or (lambda _: None), ranks)
     start: Any = None

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from lrnn_theory.arguments import check_type
 from lrnn_theory.arithmetic import EXACT, Arithmetic
 from lrnn_theory.lrnn import LRNN, Layer
 from lrnn_theory.scanning.exact import ExactKernel
@@ -30,6 +31,7 @@ def exact_bits(lrnn: LRNN) -> int | None:
         >>> exact_bits(compile_dfa("(0|10*1)*"))
         1
     """
+    check_type("lrnn", lrnn, LRNN)
     largest = 1
     for level in lrnn.levels:
         bound = _largest_entry(level.layer)

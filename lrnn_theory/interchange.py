@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lrnn_theory.arguments import brief
 from lrnn_theory.table import Edge, Table, array_table, check_size, shown, tabulate
 from lrnn_theory.textfile import read_text
 
@@ -50,7 +51,7 @@ def table_of(value: Any) -> Table:
     if isinstance(value, nx.Graph):
         return graph_table(value)
     raise TypeError(
-        f"Cannot make an automaton of {value!r:.60}: expected an Automaton, a regex, an "
+        f"Cannot make an automaton of {brief(value)}: expected an Automaton, a regex, an "
         f"automata-lib DFA or NFA, or a networkx graph."
     )
 

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from lrnn_theory.arguments import check_type
 from lrnn_theory.arithmetic import Arithmetic
 from lrnn_theory.dispatch import Backend, scan, token_tensor
 from lrnn_theory.lrnn import LRNN
@@ -62,6 +63,7 @@ class Reader:
         piece: int = PIECE,
         backend: Backend | None = None,
     ) -> None:
+        check_type("lrnn", lrnn, LRNN)
         if not 1 <= piece <= MAX_PIECE:
             raise ValueError(f"Argument 'piece' must be in 1..{MAX_PIECE}, not {piece}.")
         self._lrnn, self._piece, self._device = lrnn, piece, device

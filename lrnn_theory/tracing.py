@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lrnn_theory.arguments import check_type
 from lrnn_theory.arithmetic import Arithmetic
 from lrnn_theory.cyclotomic import short_text
 from lrnn_theory.lrnn import LRNN
@@ -125,6 +126,7 @@ def trace(lrnn: LRNN, word: Word, arithmetic: str | Arithmetic = "float32") -> T
         0       -1       0
         1       1        1
     """
+    check_type("lrnn", lrnn, LRNN)
     letters = encode_word(word, {name: i for i, name in enumerate(lrnn.letters)})
     numbers = (len(letters) + 1) * lrnn.state_size
     if numbers > MAX_NUMBERS:

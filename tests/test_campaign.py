@@ -242,7 +242,7 @@ def test_a_file_is_written_by_one_campaign(tmp_path):
     [
         ({"executor": "carrier pigeons"}, "Argument 'executor' must be .* 'carrier pigeons'"),
         ({"executor": "dask://127.0.0.1:1"}, "No Dask scheduler answers at '127.0.0.1:1'"),
-        ({"workers": 0}, "Argument 'workers' must be a positive integer, not 0"),
+        ({"workers": 0}, "Argument 'workers' must be positive, not 0"),
         ({"seed": -1}, "Argument 'seed' must be a non-negative integer, not -1"),
         ({"checks": [CHECKS[0], CHECKS[0]]}, "must have distinct keys"),
         ({"checks": [Check("die", roll, -1)]}, "count of check 'die' must be"),

@@ -33,6 +33,25 @@ def test_documented_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
             assert out == textwrap.dedent(shown)
 
 
+ALSO = {
+    "--budget": {"N", "TIME"},  # configurations; of theorems
+    "--steps": {None, "N"},  # answers after every letter; updates of a training
+    "--words": {"N", "W"},  # how many; which
+}
+"""Names of options that mean two things: what they stand for."""
+
+
+def test_options_of_one_name_are_alike() -> None:
+    group: Any = typer.main.get_command(app)
+    kinds: dict[str, set[Any]] = {}
+    for command in group.commands.values():
+        for param in command.params:
+            for name in (x for x in param.opts if x.startswith("--")):
+                kinds.setdefault(name, set()).add(param.metavar)
+        assert "--json" in (x for p in command.params for x in p.opts)
+    assert {name: found for name, found in kinds.items() if len(found) > 1} == ALSO
+
+
 def test_documentation_names_every_option() -> None:
     group: Any = typer.main.get_command(app)
     for name, command in group.commands.items():

@@ -331,6 +331,18 @@ def test_diff_finds_a_shortest_word(even, tmp_path):
     assert command("diff", "@tls", "@tcp").code == 2
 
 
+def test_diff_sends_missing_transitions_to_a_sink(tmp_path):
+    path = tmp_path / "a.dot"
+    path.write_text('digraph { s [shape=doublecircle]; __start0 -> s; s -> t [label=a];'
+                    't -> s [label=b] }')  # fmt: skip
+    assert "total" in command("diff", path, "(ab)*").err
+    assert command("diff", path, "(ab)*", "--sink").code == 0
+    assert command("diff", "(ab)*", path, "--sink").code == 0
+    assert command("diff", path, "(ab)*a", "--sink").code == 1
+    ran = command("diff", "(ab)*", "(ba)*", "--sink")
+    assert (ran.code, "--sink" in ran.err) == (2, True)
+
+
 def test_diff_in_an_arithmetic(tmp_path):
     path = str(tmp_path / "clock.safetensors")
     compile_dfa(languages.mod(60), "rotation").save(path)

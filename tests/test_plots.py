@@ -473,7 +473,7 @@ def test_command_draws_weight_files(tmp_path):
         (["trajectory", "a*"], "needs the option '--word'"),
         (["trajectory", "(aa)*", "--word", "a", "-a", "exact", "-a", "float32"], "takes one"),
         (["spectrum", "a*"], "without layers"),
-        (["spectrum", "(aa)*", "--layer", "2"], "must be in 0..0"),
+        (["spectrum", "(aa)*", "--layer", "2"], "must be in 1..1"),
         (["reflections", "(aa)*", "--letter", "b"], "letter of the network"),
         (["reflections", "@iso_date", "--layer", "6"], "must be in 1..5"),
         (["spectrum", "w.safetensors", "--construction", "dense"], "not for a weight file"),

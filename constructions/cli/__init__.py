@@ -272,7 +272,7 @@ def verify_weights(
         typer.Option(
             "--budget",
             metavar="N",
-            help="Configurations to examine before giving up.",
+            help="Configurations to examine at most.",
             parser=positive,
         ),
     ] = None,

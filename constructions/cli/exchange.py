@@ -13,6 +13,7 @@ from constructions.cli.options import (
     Arithmetic,
     Device,
     Json,
+    Sink,
     Weights,
     complete_arithmetic,
     completes,
@@ -216,11 +217,12 @@ def show_difference(
     ],
     arithmetic: Arithmetic = "float32",
     alphabet: Alphabet = None,
+    sink: Sink = False,
     as_json: Json = False,
 ) -> int:
     """Find a shortest word that two automata or linear RNNs answer differently."""
     with display.progress("comparing"):
-        one, two = _pair(left, right, arithmetic, alphabet)
+        one, two = _pair(left, right, arithmetic, alphabet, sink=sink)
         word = one.difference(two)
     facts: dict[str, Any] = {"equal": word is None, "word": None if word is None else list(word)}
     if word is None:
@@ -234,18 +236,21 @@ def show_difference(
 
 
 def _pair(
-    left: str, right: str, arithmetic: str, alphabet: str | None
+    left: str, right: str, arithmetic: str, alphabet: str | None, *, sink: bool
 ) -> tuple[Automaton, Automaton]:
     """Two automata over one alphabet: a regex takes the letters of the other side."""
     from constructions.cli.source import read_automaton, source_kind
 
     kinds = [source_kind(x) for x in (left, right)]
+    partial = [kind in ("dot", "jff", "att") for kind in kinds]
+    if sink and not any(partial):
+        raise ValueError("Option '--sink' is for a .dot, .jff or .att file: A and B are none.")
     found: dict[int, Automaton] = {}
     for i, (source, kind) in enumerate(zip((left, right), kinds, strict=True)):
         if kind == "weights":
             found[i] = _implemented(source, arithmetic)
         elif kind != "regex":
-            found[i] = read_automaton(source)
+            found[i] = read_automaton(source, sink=sink and partial[i])
     letters = alphabet or next((m.letters for m in found.values()), None)
     if letters is None:  # two regexes: the letters that either names
         every = [read_automaton(x, None) for x in (left, right)]

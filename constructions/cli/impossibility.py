@@ -11,10 +11,10 @@ import typer
 from constructions.cli import display
 from constructions.cli.options import (
     SOURCE_HELP,
-    Arithmetics,
     Json,
     Sink,
     Weights,
+    arithmetics,
     complete_source,
     output_file,
     positive,
@@ -42,7 +42,7 @@ def refute_weights(
             show_default=False,
         ),
     ],
-    arithmetic: Arithmetics = None,
+    arithmetic: Annotated[list[str] | None, arithmetics("float32:cast")] = None,
     certificate: Annotated[
         Path | None,
         typer.Option(

@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -106,7 +106,7 @@ def picture_file(text: str | Path) -> Path:
     return output_file(text)
 
 
-SOURCE_HELP = "A regex; a .dot or .json file; or @NAME, such as @parity or '@mod(5)'."
+SOURCE_HELP = "A regex; a .dot, .jff, .att or .json file; or @NAME, such as @parity or '@mod(5)'."
 Source = Annotated[
     str,
     typer.Argument(
@@ -127,7 +127,9 @@ Alphabet = Annotated[
 ]
 Sink = Annotated[
     bool,
-    typer.Option("--sink", help="Send missing transitions of a .dot file to a rejecting state."),
+    typer.Option(
+        "--sink", help="Send missing transitions of a .dot, .jff or .att file to a rejecting state."
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Write one JSON object.")]
 Construction = Annotated[
@@ -160,14 +162,18 @@ Arithmetic = Annotated[
         "--arithmetic", "-a", metavar="A", help=ARITHMETIC_HELP, autocompletion=complete_arithmetic
     ),
 ]
-Arithmetics = Annotated[
-    list[str] | None,
-    typer.Option(
+
+
+def arithmetics(default: str) -> Any:
+    """The option for several arithmetics, and what stands for none."""
+    return typer.Option(
         "--arithmetic",
         "-a",
         metavar="A",
-        help=f"{ARITHMETIC_HELP} Repeat it for several; float32 by default.",
+        help=f"{ARITHMETIC_HELP} Repeat it for several; {default} by default.",
         autocompletion=complete_arithmetic,
         show_default=False,
-    ),
-]
+    )
+
+
+Arithmetics = Annotated[list[str] | None, arithmetics("float32")]

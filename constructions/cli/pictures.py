@@ -12,11 +12,11 @@ import typer
 from constructions.cli import display
 from constructions.cli.options import (
     Alphabet,
-    Arithmetics,
     Construction,
     Json,
     RepeatedLetter,
     Sink,
+    arithmetics,
     complete_source,
     picture_file,
     positive,
@@ -120,7 +120,7 @@ def plot(
         ),
     ],
     construction: Construction = None,
-    arithmetic: Arithmetics = None,
+    arithmetic: Annotated[list[str] | None, arithmetics("what fits the picture")] = None,
     word: Annotated[
         str | None, typer.Option("--word", metavar="WORD", help="The word to read (trajectory).")
     ] = None,

@@ -11,11 +11,11 @@ import typer
 from constructions.cli import display
 from constructions.cli.options import (
     Alphabet,
-    Arithmetics,
     Construction,
     Json,
     Sink,
     Source,
+    arithmetics,
     positive,
 )
 
@@ -37,7 +37,7 @@ def report(
         ),
     ] = None,
     construction: Construction = None,
-    arithmetic: Arithmetics = None,
+    arithmetic: Annotated[list[str] | None, arithmetics("exact and five formats")] = None,
     seconds: Annotated[
         int,
         typer.Option("--seconds", metavar="N", help="Time to spend on verdicts.", parser=positive),

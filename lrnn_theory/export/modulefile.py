@@ -18,6 +18,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from lrnn_theory.arguments import check_type
 from lrnn_theory.export.fla_module import FlaLRNN
 from lrnn_theory.export.torch_module import Kind, TorchLRNN
 from lrnn_theory.storage import MODULE, check_size
@@ -33,6 +34,7 @@ _DO_NOT_FIT = (
 
 def save_module(module: TorchLRNN, path: str | os.PathLike[str]) -> None:
     """Write a module; the file appears whole or not at all."""
+    check_type("module", module, TorchLRNN)
     text = json.dumps(module.structure)
     tensors = {k: v.detach().cpu().contiguous() for k, v in module.state_dict().items()}
     metadata = {

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from lrnn_theory.arguments import check_type
 from lrnn_theory.export.fla_module import FlaLevel
 from lrnn_theory.export.fla_read_back import fla_layer
 from lrnn_theory.export.readout import Pairs, one_hot_index
@@ -27,6 +28,7 @@ def from_torch(module: TorchLRNN) -> LRNN:
         ValueError: if wiring does not map one-hot vectors to one-hot vectors, as after training; or
             if a module of flash-linear-attention computes with numbers that kernels round.
     """
+    check_type("module", module, TorchLRNN)
     heads = tuple(tuple(_level(level) for level in head) for head in module.chains())
     output = one_hot_index("the output", module.output.weight.detach().T)
     return LRNN(

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from lrnn_theory.arguments import check_type
 from lrnn_theory.arithmetic import Arithmetic
 from lrnn_theory.automaton import Automaton
 from lrnn_theory.lrnn import LRNN
@@ -27,6 +28,7 @@ def aalpy_sul(lrnn: LRNN, arithmetic: str | Arithmetic = "float32") -> Any:
     Raises:
         ImportError: if AALpy is not installed.
     """
+    check_type("lrnn", lrnn, LRNN)
     try:
         from aalpy.base import SUL
     except ImportError as error:

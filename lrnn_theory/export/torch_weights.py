@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from lrnn_theory.arguments import check_type
 from lrnn_theory.export.readout import Pairs, check_pairs, fill_pairs, set_weight, units_of
 from lrnn_theory.export.torch_module import Cell, TorchLevel, TorchLRNN
 from lrnn_theory.lrnn import LRNN, Layer, Level
@@ -78,8 +79,10 @@ def trimmed(lrnn: LRNN) -> LRNN:
     """The LRNN without contexts that its tables have but nothing leads to.
 
     Raises:
+        TypeError: if it is no LRNN.
         ValueError: if the LRNN has an exclusion tail.
     """
+    check_type("lrnn", lrnn, LRNN)
     if lrnn.tail is not None:
         raise ValueError(
             "An LRNN with an exclusion tail computes its wiring instead of storing it, and cannot "

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from lrnn_theory.arguments import positive
 from lrnn_theory.automaton import Automaton
 from lrnn_theory.verification.verdict import Verdict
 
@@ -105,9 +106,7 @@ def check_size(words: int, length: int) -> None:
     Raises:
         ValueError: if there is no word, none of a letter, or more than `MAX_LETTERS` letters.
     """
-    for argument, value in (("words", words), ("length", length)):
-        if value < 1:
-            raise ValueError(f"Argument '{argument}' must be positive, not {value}.")
+    words, length = positive("words", words), positive("length", length)
     if words * length > MAX_LETTERS:
         raise ValueError(
             f"A trial may have {MAX_LETTERS} letters, not 'words' x 'length' = {words * length}."

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from flint import arb, ctx
 
+from lrnn_theory.arguments import check_type
 from lrnn_theory.arithmetic import Arithmetic
 from lrnn_theory.cyclotomic import Cyclotomic, cos_turn, sin_turn
 from lrnn_theory.eventual import Runner, cycle_of, runner
@@ -234,6 +235,7 @@ def stored_matrix(layer: Layer, arithmetic: Arithmetic, action: int) -> Array | 
 
 
 def _rounding(layer: Layer, arithmetic: str | Arithmetic, action: int) -> tuple[Arithmetic, Format]:
+    check_type("layer", layer, Layer)
     arithmetic = Arithmetic.parse(arithmetic)
     if arithmetic.format is None or arithmetic.semantics == "cast":
         raise ValueError(f"Argument 'arithmetic' must round every step, not '{arithmetic}'.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from lrnn_theory.arguments import check_type
 from lrnn_theory.arithmetic import Arithmetic
 from lrnn_theory.automaton import Automaton
 from lrnn_theory.eventual import Orbit, Settled, UnsettledError, settle
@@ -71,8 +72,7 @@ def refute(
         True
     """
     arithmetic = Arithmetic.parse(arithmetic)
-    if not isinstance(lrnn, LRNN):
-        raise TypeError(f"Argument 'lrnn' must be an LRNN, not {type(lrnn).__name__}.")
+    check_type("lrnn", lrnn, LRNN)
     wanted = align(lrnn, Automaton.coerce(language, lrnn.letters))
     for loop in loops(wanted):
         if progress:

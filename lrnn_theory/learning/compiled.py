@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lrnn_theory.arguments import check_type
 from lrnn_theory.learning.layers.deltaproduct import DeltaProduct
 from lrnn_theory.learning.model import Architecture, Model
 from lrnn_theory.lrnn import LRNN
@@ -41,6 +42,7 @@ def compiled_start(lrnn: LRNN, architecture: Architecture, classes: int) -> dict
     Raises:
         ValueError: if one does not fit the other.
     """
+    check_type("lrnn", lrnn, LRNN)
     letters = len(lrnn.letters)
     model = Model(architecture, letters, classes)
     block: Any = model.blocks[0]

@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from lrnn_theory.arguments import check_type
 from lrnn_theory.automaton import Automaton
 from lrnn_theory.learning.layers import DeltaProduct, GatedDeltaNet, RecurrentLayer
 from lrnn_theory.learning.layers.base import Features
@@ -216,6 +217,7 @@ def eigenvalues(model: Model) -> NDArray[np.complex128]:
 
 
 def _only_layer(model: Model) -> tuple[Any, RecurrentLayer]:
+    check_type("model", model, Model)
     block: Any = model.blocks[0]
     layer = block.layer
     if len(model.blocks) != 1 or not isinstance(layer, RecurrentLayer) or layer.conv_size:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 from torch.nn import functional
 
+from lrnn_theory.arguments import check_type
 from lrnn_theory.learning.layers import Range, make_layer
 from lrnn_theory.learning.layers.base import RMSNorm
 from lrnn_theory.learning.scans import wide
@@ -71,6 +72,7 @@ class Model(nn.Module):
     """
 
     def __init__(self, architecture: Architecture, letters: int, classes: int) -> None:
+        check_type("architecture", architecture, Architecture)
         super().__init__()
         a = architecture
         self.embedding = nn.Embedding(letters, a.width)
@@ -146,6 +148,7 @@ class Ensemble:
         seeds: Sequence[int],
         device: torch.device | str = "cpu",
     ) -> None:
+        check_type("architecture", architecture, Architecture)
         architecture.check_size(len(seeds))
         self.architecture, self.seeds = architecture, tuple(seeds)
         models = []

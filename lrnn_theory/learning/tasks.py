@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from lrnn_theory import languages
+from lrnn_theory.arguments import check_type
 from lrnn_theory.automaton import Automaton
 
 UNASKED = -100
@@ -241,6 +242,7 @@ def of_automaton(
         >>> word.tolist(), parity.tolist()
         ([[0, 1, 1, 0, 1, 1]], [[0, 1, 0, 0, 1, 0]])
     """
+    check_type("automaton", automaton, Automaton)
     if states:
         automaton = replace(
             automaton,

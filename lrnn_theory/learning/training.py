@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from lrnn_theory.arguments import check_type
 from lrnn_theory.learning.model import Architecture, Ensemble
 from lrnn_theory.learning.tasks import UNASKED, Range2, Task
 from lrnn_theory.storage import check_size
@@ -140,6 +141,7 @@ def train(
     Raises:
         ValueError: if the checkpoint is of another training.
     """
+    check_type("architecture", architecture, Architecture)
     recipe = recipe or Recipe()
     architecture.check_size(len(seeds))
     if not seeds or len(set(seeds)) != len(seeds) or min(seeds) < 0:
@@ -220,6 +222,7 @@ def evaluate(
     Returns:
         The lengths that were asked for, and (seeds, lengths) of scaled accuracies.
     """
+    check_type("trained", trained, Trained)
     task, ensemble = trained.task, trained.ensemble
     device = next(iter(ensemble.parameters.values())).device
     generator = torch.Generator(device).manual_seed(TEST_SEED)

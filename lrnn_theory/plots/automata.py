@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Sequence
 from itertools import groupby
 
+from lrnn_theory.arguments import check_type
 from lrnn_theory.automaton import Automaton
 from lrnn_theory.plots.style import INK, Picture, count, letter_text
 
@@ -57,6 +58,7 @@ def plot_automaton(automaton: Automaton, *, sink: bool | None = None) -> Picture
         >>> plot_automaton(Automaton.from_regex("(ab)*")).title
         'Automaton: 3 states, 2 letters'
     """
+    check_type("automaton", automaton, Automaton)
     hidden = _sink(automaton)
     if hidden is not None and (automaton.n_states < SINK_FROM if sink is None else sink):
         hidden = None

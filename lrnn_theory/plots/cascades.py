@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lrnn_theory.arguments import check_type
 from lrnn_theory.automaton import Automaton
 from lrnn_theory.cascade import Cascade, decompose
 from lrnn_theory.onehot import is_permutation
@@ -37,6 +38,7 @@ def plot_cascade(automaton: Automaton) -> Picture:
         >>> plot_cascade(Automaton.from_regex("(ab)*")).title
         'Cascade of 2 levels, 2 x 2 coordinates'
     """
+    check_type("automaton", automaton, Automaton)
     cascade = decompose(automaton.minimize().merge_letters()[1])
     sizes = cascade.sizes
     shape = " x ".join(map(str, sizes)) or "no"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lrnn_theory.arguments import check_type
 from lrnn_theory.arithmetic import Arithmetic
 from lrnn_theory.lrnn import LRNN
 from lrnn_theory.plots.style import INK, Picture, colour, letter_text, picture
@@ -46,6 +47,7 @@ def plot_orbit(
     """
     from lrnn_theory.tracing import trace
 
+    check_type("lrnn", lrnn, LRNN)
     levels = lrnn.levels
     layer = levels[-1].layer if levels and lrnn.tail is None else None
     if layer is None or layer.n * layer.d != 2 or len(layer.codewords) != 1:

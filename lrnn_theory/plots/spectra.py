@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lrnn_theory.arguments import check_type
 from lrnn_theory.lrnn import LRNN, Level
 from lrnn_theory.plots.style import INK, MARKERS, Picture, colour, picture
 
@@ -41,6 +42,7 @@ def plot_spectrum(lrnn: LRNN, layer: int | None = None) -> Picture:
         >>> plot_spectrum(compile_dfa("(aaa)*")).title
         'Eigenvalues on the unit disc: cyclic'
     """
+    check_type("lrnn", lrnn, LRNN)
     levels = lrnn.levels
     if layer is not None and not 0 <= layer < len(levels):
         raise ValueError(f"Argument 'layer' must be in 0..{len(levels) - 1}, not {layer}.")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lrnn_theory.arguments import check_type
 from lrnn_theory.arithmetic import Arithmetic
 from lrnn_theory.lrnn import LRNN
 from lrnn_theory.plots.style import INK, Picture, letter_text, picture
@@ -43,6 +44,7 @@ def plot_trajectory(lrnn: LRNN, word: Word, arithmetic: str | Arithmetic = "floa
     """
     from lrnn_theory.tracing import trace
 
+    check_type("lrnn", lrnn, LRNN)
     letters = encode_word(word, {name: i for i, name in enumerate(lrnn.letters)})
     if len(letters) > MAX_LETTERS:
         raise ValueError(f"Too long to draw: {len(letters)} letters, more than {MAX_LETTERS}.")

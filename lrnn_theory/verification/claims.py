@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import replace
 from typing import Any
 
+from lrnn_theory.arguments import check_type
 from lrnn_theory.automaton import Automaton
 from lrnn_theory.lrnn import LRNN, Claim
 from lrnn_theory.verification.verdict import Proved, Refuted, Undecided, Verdict
@@ -29,6 +30,7 @@ def with_claim(lrnn: LRNN, verdict: Verdict, automaton: Any, source: str = "") -
         >>> with_claim(lrnn, verify(lrnn, "(0|10*1)*"), "(0|10*1)*", "(0|10*1)*").claims[0].verdict
         'proved'
     """
+    check_type("lrnn", lrnn, LRNN)
     machine = Automaton.coerce(automaton, lrnn.letters)
     match verdict:
         case Proved(method=method):

@@ -14,6 +14,7 @@ from typing import Literal
 
 import torch
 
+from lrnn_theory.arguments import positive
 from lrnn_theory.arithmetic import Arithmetic
 from lrnn_theory.lrnn import LRNN
 from lrnn_theory.verification.compositional import Target
@@ -40,8 +41,7 @@ class Budget:
 
     def __post_init__(self) -> None:
         for name, number in (("configurations", self.configurations), ("steps", self.steps)):
-            if number < 1:
-                raise ValueError(f"Argument '{name}' must be positive, not {number}.")
+            positive(name, number)
         if self.seconds is not None and not self.seconds > 0:
             raise ValueError(f"Argument 'seconds' must be positive, not {self.seconds}.")
 

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from lrnn_theory.arguments import check_type
 from lrnn_theory.arithmetic import Arithmetic
 from lrnn_theory.automaton import Automaton, shown
 from lrnn_theory.compiled import Follower
@@ -89,8 +90,7 @@ def verify(
         'compositional'
     """
     arithmetic = Arithmetic.parse(arithmetic)
-    if not isinstance(lrnn, LRNN):
-        raise TypeError(f"Argument 'lrnn' must be an LRNN, not {type(lrnn).__name__}.")
+    check_type("lrnn", lrnn, LRNN)
     if decoder not in ("own", "any"):
         raise ValueError(f"Argument 'decoder' must be 'own' or 'any', not {decoder!r}.")
     if isinstance(budget, int) and not isinstance(budget, bool):

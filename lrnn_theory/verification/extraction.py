@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from lrnn_theory.arguments import check_type
 from lrnn_theory.arithmetic import Arithmetic
 from lrnn_theory.automaton import Automaton
 from lrnn_theory.lrnn import LRNN
@@ -50,6 +51,7 @@ def extract(
         >>> extract(compile_dfa("(0|10*1)*"), "bfloat16")
         <Automaton dfa: 2 states, 2 letters>
     """
+    check_type("lrnn", lrnn, LRNN)
     arithmetic = Arithmetic.parse(arithmetic)
     if not isinstance(budget, Budget):
         budget = Budget() if budget is None else Budget(configurations=budget)

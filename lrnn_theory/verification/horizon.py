@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lrnn_theory.arguments import check_type, positive
 from lrnn_theory.arithmetic import Arithmetic
 from lrnn_theory.automaton import Automaton
 from lrnn_theory.compiled import Follower
@@ -127,14 +128,13 @@ def horizon(
         >>> str(horizon(compile_dfa(count, "rotation"), count, "bfloat16:once"))
         'bfloat16:once, one letter repeated: first wrong at length 287'
     """
+    check_type("lrnn", lrnn, LRNN)
     arithmetic = Arithmetic.parse(arithmetic)
     wanted = align(lrnn, Automaton.coerce(automaton, lrnn.letters))
     if letter is not None and letter not in lrnn.letters:
         raise ValueError(f"Argument 'letter' must be a letter of the LRNN, not {letter!r}.")
-    if length is not None and length < 1:
-        raise ValueError(f"Argument 'length' must be positive, not {length}.")
-    if count < 1:
-        raise ValueError(f"Argument 'count' must be positive, not {count}.")
+    length = None if length is None else positive("length", length)
+    count = positive("count", count)
     index = 0 if letter is None else lrnn.letters.index(letter)
     if words == "unary" and lrnn.tail is None:
         return _unary(lrnn, wanted, arithmetic, index, length, progress)

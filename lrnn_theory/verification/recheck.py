@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
+from lrnn_theory.arguments import check_type
 from lrnn_theory.arithmetic import Arithmetic
 from lrnn_theory.lrnn import LRNN
 from lrnn_theory.verification import checker
@@ -53,6 +54,8 @@ def check(
 
 def need_weights(data: dict[str, Any], arithmetic: Arithmetic, weights: LRNN | None) -> None:
     """Raise a ValueError if weights are given that a certificate is not about."""
+    if weights is not None:
+        check_type("weights", weights, LRNN)
     if weights is not None and not (
         _among_layers(data, arithmetic, weights)
         if "layer" in data
