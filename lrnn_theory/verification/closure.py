@@ -18,6 +18,7 @@ from lrnn_theory.lrnn import LRNN
 from lrnn_theory.verification.compositional import Target
 from lrnn_theory.verification.configurations import Configurations, Step
 from lrnn_theory.verification.rowset import RowSet, Stack
+from lrnn_theory.verification.states import MAX_BITS
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,7 @@ def close(
             fault = judge(step)
             if fault is not None:
                 return fault
-            reason = exceeded(budget, len(reached), started)
+            reason = exceeded(budget, reached, started)
             if reason:
                 return Stopped(covered, len(reached), reason)
             if step.ends_length:
@@ -138,13 +139,15 @@ def close(
         return Stopped(covered, len(reached), "interrupted")
 
 
-def exceeded(budget: Budget, configurations: int, started: float) -> str:
+def exceeded(budget: Budget, reached: Configurations, started: float) -> str:
     """Why a search must stop, or "" if it may go on; `started` is a `time.monotonic()`."""
-    if configurations > budget.configurations:
+    if len(reached) > budget.configurations:
         return (
             f"more than {budget.configurations} configurations; "
             f"raise the budget (--budget, Budget(configurations=...)) to go on"
         )
+    if reached.outgrown:
+        return f"exact numbers of more than {MAX_BITS} bits, which grow with the word"
     if budget.seconds is not None and time.monotonic() - started > budget.seconds:
         return f"more than {budget.seconds} s; raise the budget (Budget(seconds=...)) to go on"
     return ""

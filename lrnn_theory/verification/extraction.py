@@ -99,7 +99,7 @@ def _close(
     for step in reached.steps():
         after.append(step.number.cpu())
         output.append(step.output.cpu())
-        reason = exceeded(budget, len(reached), started)
+        reason = exceeded(budget, reached, started)
         if reason:
             raise ValueError(f"The LRNN in {arithmetic} takes {reason}.")
     shape = (len(reached), len(classes))
