@@ -33,11 +33,13 @@ from lrnn_theory import (
     Level,
     Proved,
     Refuted,
+    Undecided,
     check,
     languages,
     scan,
     verify,
 )
+from lrnn_theory.cyclotomic import cos_turn
 from lrnn_theory.strategies import automata
 from lrnn_theory.verification import configurations, states
 from lrnn_theory.verification.closure import Closed, Confused, Stopped, Wrong, close
@@ -375,3 +377,15 @@ def test_any_decoder_does_not_see_how_far_a_chunk_has_got():
     )
     proved = verify(ticks, "a*", "float32@chunk:3", decoder="any")
     assert isinstance(check(proved.certificate), Proved)
+
+
+@pytest.mark.parametrize("weight", [Fraction(3, 2), 3, Fraction(2, 3), 2 * cos_turn(1, 5)])
+def test_exact_numbers_that_grow_end_the_search(weight: Any) -> None:
+    layer = LRNN.from_layer(Diagonal(np.array([[weight]], object)), [[0]], [1], "a")
+    turn = LRNN.from_layer(Diagonal(np.array([[-1]])), [[0]], [Fraction(1, 3)], "a")
+    with patch.object(states, "MAX_BITS", 10_000):
+        stopped = verify(layer, "(aa)*", "exact", decoder="any")
+        assert isinstance(verify(turn, "(aa)*", "exact", decoder="any"), Proved)
+    assert isinstance(stopped, Undecided)
+    assert "grow with the word" in stopped.reason
+    assert 20 < stopped.covered < 1000

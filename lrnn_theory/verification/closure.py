@@ -20,7 +20,7 @@ from lrnn_theory.lrnn import LRNN
 from lrnn_theory.verification.compositional import Target
 from lrnn_theory.verification.configurations import Configurations, Step
 from lrnn_theory.verification.rowset import RowSet, Stack
-from lrnn_theory.verification.states import OutOfTimeError
+from lrnn_theory.verification.states import MAX_BITS, OutOfTimeError
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ def close(
             fault = judge(step)
             if fault is not None:
                 return fault
-            reason = exceeded(budget, len(reached), until)
+            reason = exceeded(budget, reached, until)
             if reason:
                 return Stopped(covered, len(reached), reason)
             if step.ends_length:
@@ -148,13 +148,15 @@ def close(
         return Stopped(covered, len(reached), "interrupted")
 
 
-def exceeded(budget: Budget, configurations: int, until: float) -> str:
+def exceeded(budget: Budget, reached: Configurations, until: float) -> str:
     """Why a search must stop, or "" if it may go on; `until` is its `Budget.deadline`."""
-    if configurations > budget.configurations:
+    if len(reached) > budget.configurations:
         return (
             f"more than {budget.configurations} configurations; "
             f"raise the budget (--budget, Budget(configurations=...)) to go on"
         )
+    if reached.outgrown:
+        return f"exact numbers of more than {MAX_BITS} bits, which grow with the word"
     return out_of_time(budget) if time.monotonic() > until else ""
 
 

@@ -147,6 +147,8 @@ def _close_layer(
         after = table.step(source, action)
         if len(table) > limit:
             raise NotComposedError(f"{where} has more than {limit} states")
+        if table.outgrown:
+            raise NotComposedError(f"{where} has exact numbers that grow")
         previous, current = table.coordinates(after, action)
         if level.reads == "previous" and (previous != labels[source]).any():
             raise NotComposedError(f"{where} misreports the previous coordinate")

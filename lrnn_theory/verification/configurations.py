@@ -121,6 +121,11 @@ class Configurations:
         return len(self._rows)
 
     @property
+    def outgrown(self) -> bool:
+        """Whether exact numbers of some layer have grown past `states.MAX_BITS`."""
+        return any(table.outgrown for table in self._tables)
+
+    @property
     def layer_states(self) -> int:
         """States of all layers together."""
         return sum(map(len, self._tables))

@@ -104,7 +104,7 @@ def _close(
         for step in reached.steps():
             after.append(step.number.cpu())
             output.append(step.output.cpu())
-            reason = exceeded(budget, len(reached), until)
+            reason = exceeded(budget, reached, until)
             if reason:
                 raise ValueError(f"The LRNN in {arithmetic} takes {reason}.")
     except OutOfTimeError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Hashable
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from lrnn_theory.arithmetic import Arithmetic
 from lrnn_theory.congruence import coarsest_congruence
+from lrnn_theory.cyclotomic import Cyclotomic
 from lrnn_theory.lrnn import Layer
 from lrnn_theory.scanning.kernels import make_kernel
 from lrnn_theory.verification.rowset import RowSet, Stack
@@ -27,6 +29,10 @@ _CHUNK_OBJECTS = 10_000
 
 _MEMO_ENTRIES = 1 << 28
 """Transitions (states times actions, four bytes each) up to which they are remembered."""
+
+
+MAX_BITS = 1 << 30
+"""Bits of the exact numbers in all states of a layer, past which a search is to stop."""
 
 
 class OutOfTimeError(Exception):
@@ -77,6 +83,11 @@ class StateTable:
     def __len__(self) -> int:
         return len(self._codewords)
 
+    @property
+    def outgrown(self) -> bool:
+        """Whether exact numbers have grown past `MAX_BITS`."""
+        return self._states.bits > MAX_BITS
+
     def step(self, states: NDArray[Any], actions: NDArray[Any]) -> NDArray[np.int64]:
         """Numbers of the states after one action each."""
         return self.advance(self._index(states), self._index(actions)).cpu().numpy()
@@ -126,7 +137,7 @@ class StateTable:
         after, read = [], []
         while first < len(self):
             end = len(self)
-            if end > limit:
+            if end > limit or self.outgrown:
                 return None
             states = torch.arange(first, end, device=self.device).repeat_interleave(n_actions)
             actions = torch.arange(n_actions, device=self.device).repeat(end - first)
@@ -176,6 +187,8 @@ class _Numbers:
     All NaNs are one.
     """
 
+    bits = 0  # none of them grows
+
     def __init__(self, first: Tensor) -> None:
         self._like = first
         self.size = first[0].numel()
@@ -204,6 +217,7 @@ class _Objects:
         self._numbers: dict[Hashable, int] = {}
         self._states = first  # rows past len(self._numbers) are spare capacity
         self.size = first[0].size
+        self.bits = 0
 
     def add(self, h: NDArray[Any]) -> tuple[Tensor, Tensor]:
         """As `_Numbers.add`."""
@@ -214,6 +228,8 @@ class _Objects:
             if numbers[-1] == known + len(fresh):
                 fresh.append(i)
         self._states = _placed(self._states, known, h[fresh])
+        if h.dtype == object:
+            self.bits += sum(map(_bits, h[fresh].flat))
         return torch.tensor(numbers), torch.tensor(fresh, dtype=torch.int64)
 
     def take(self, numbers: Tensor) -> NDArray[Any]:
@@ -222,6 +238,15 @@ class _Objects:
 
     def values(self, numbers: Tensor) -> None:
         """None: they need not be floats."""
+
+
+def _bits(x: Any) -> int:
+    """About the size of a number."""
+    if isinstance(x, Cyclotomic):
+        return sum(map(_bits, x.coefficients))
+    if isinstance(x, (int, Fraction)):
+        return x.numerator.bit_length() + x.denominator.bit_length()
+    return 64
 
 
 def _placed(array: NDArray[Any], start: int, rows: NDArray[Any]) -> NDArray[Any]:
