@@ -18,6 +18,7 @@ from lrnn_theory.arithmetic import Arithmetic
 from lrnn_theory.strategies import SPECTRAL_CLASSES, spectral_networks
 from lrnn_theory.verification import checker
 from lrnn_theory.verification.certificate import certify
+from lrnn_theory.verification.recheck import refusal
 
 EVENTUAL = checker.load("eventual")
 HALF = Q(1, 2)
@@ -88,7 +89,7 @@ def action(data):
 LIES = {
     "too early": (lambda d: d.update(preperiod=3), "not (stay|come)|repeat"),
     "no period": (lambda d: d.update(period=0), "no period"),
-    "too long": (lambda d: d.update(preperiod=10**6), "1000001 letters .* followed for 5000$"),
+    "too long": (lambda d: d.update(preperiod=10**6), "1000001 letters .* 5000; verify "),
     "a turn": (lambda d: action(d).update(a=[[[0, "-1"]]]), "wrongly|stay|come|repeat"),
     "a growth": (lambda d: action(d).update(a=[[[0, "2"]]]), "wrongly"),
     "a drift": (lambda d: action(d).update(b=["1/8"]), "wrongly"),
@@ -130,8 +131,10 @@ def test_what_is_right_and_out_of_reach_of_the_checker():
     with pytest.raises(ValueError, match="not seen to shrink"):
         check(certificate)
     certificate = proved(scalar(Q(999, 1000), 0, 1, (0, 1)), "float32", 800, 1)
-    with pytest.raises(ValueError, match=r"letters in the cast model, which is followed for 5000$"):
+    with pytest.raises(ValueError, match=r"^\d+ letters .* followed for 5000; verify .* \("):
         check(certificate)
+    assert "letters in the cast model" in refusal(certificate)
+    assert not refusal(proved(scalar(HALF, 1, 0, (0, 3)), "fixed8.4", 20, 1))
 
 
 def test_the_cost_of_the_cast_model_is_that_of_its_terms():
@@ -159,6 +162,7 @@ def test_a_word_too_long_for_the_cast_model(claim, rest):
         checker.check(certificate.data, pytest.fail)
     if claim == "confused":
         assert isinstance(check(certificate, lrnn), Refuted)
+    assert bool(refusal(certificate)) == (claim == "refuted")
 
 
 # -------------------------------------------------------------------- laws
