@@ -143,7 +143,6 @@ def level(data):
     return data["lrnn"]["heads"][0][0]
 
 
-FACTORS = {"b": ["0"], "factors": [{"k": [[0, "1"]], "beta": "2"}]}
 LIES = {
     "claim": lambda d: d.update(claim="refuted", word=[["1", 1]]),
     "no claim": lambda d: d.update(claim="true"),
@@ -195,10 +194,6 @@ LIES = {
     "a matrix and factors": lambda d: (
         d.update(arithmetic="bfloat16:each+factored"),
         level(d)["actions"][1].update(factors=[{"k": [[0, "1"]], "beta": "2"}]),
-    ),
-    "factors of a matrix": lambda d: (
-        d.update(arithmetic="fixed16.8:each@chunk:2"),
-        level(d)["actions"].__setitem__(1, FACTORS),
     ),
     "the cast model in chunks": lambda d: d.update(arithmetic="{-1,0,1}:cast@chunk:2"),
     "no letters": lambda d: d["automaton"].update(letters=[], delta=[], answers=[]),
