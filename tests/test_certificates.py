@@ -38,6 +38,7 @@ from lrnn_theory.cascade import Budget, decompose
 from lrnn_theory.strategies import automata
 from lrnn_theory.verification import checker
 from lrnn_theory.verification.certificate import certify, digest
+from lrnn_theory.verification.recheck import refusal
 from lrnn_theory.wiring import wire
 
 CHECKER = Path(checker.__file__)
@@ -374,6 +375,19 @@ def test_a_field_that_nobody_knows_is_rejected(place):
     certificate = verify(compile_dfa("(0|10*1)*"), "(0|10*1)*", arithmetic).certificate
     with pytest.raises(ValueError, match="unexpected keyword argument 'note'"):
         checker.check(forged(certificate, lambda d: find(d).update(note="true")))
+
+
+def test_the_size_that_the_checker_refuses_is_known_before():
+    """Of a proof that would be right, and of a census."""
+    certificates = rare_certificates()
+    for name, change, reason in (
+        ("an orbit", {"preperiod": 10**9}, "more than 1000000000 steps of layers"),
+        ("a closure", {"states": 5_000_001}, "more than 5000000 states"),
+        ("a census", {"states": 5_000_001}, "more than 5000000 states"),
+    ):
+        assert not refusal(certificates[name])
+        large = forged(certificates[name], lambda d: d.update(change))  # noqa: B023
+        assert refusal(Certificate(large)) == reason
 
 
 @pytest.mark.parametrize("fact", ["word", "states", "period", "decoder", "words", "preperiod"])
