@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from test_certificates import forged
 from test_verify_cast import FORMATS, machine, scalar, vector
 
-from lrnn_theory import LRNN, Automaton, Proved, Refuted, check, verify
+from lrnn_theory import LRNN, Automaton, Dense, Level, Proved, Refuted, check, verify
 from lrnn_theory.arithmetic import Arithmetic
 from lrnn_theory.strategies import SPECTRAL_CLASSES, spectral_networks
 from lrnn_theory.verification import checker
@@ -94,6 +94,7 @@ LIES = {
     "a growth": (lambda d: action(d).update(a=[[[0, "2"]]]), "wrongly"),
     "a drift": (lambda d: action(d).update(b=["1/8"]), "wrongly"),
     "an answer": (lambda d: d["automaton"]["answers"][0].__setitem__(0, "0"), "answered wrongly"),
+    "the empty word": (lambda d: d["lrnn"].update(empty="1"), "empty word"),
     "a decoder": (lambda d: d.update(decoder="some"), "one letter"),
     "another arithmetic": (lambda d: d.update(arithmetic="fixed8.4:each"), "one letter"),
     "an orbit": (lambda d: d.update(method="orbit"), "come back"),
@@ -109,6 +110,52 @@ def test_forgeries_are_rejected(lie):
     certificate = proved(lrnn, "fixed8.4", 20, 1)
     with pytest.raises(ValueError, match=reason):
         check(forged(certificate, change))
+
+
+def test_the_automaton_must_repeat_as_well():
+    """The network says 0 from length 12 on; a walk of 51 does not see that 1 is wanted at 100."""
+    lrnn = scalar(Q(9, 10), 0, 5, (0, 3))
+    answers = [int(1 <= k <= 11) for k in range(102)]
+    facts = {"method": "eventual", "preperiod": 50, "period": 1}
+    arithmetic = Arithmetic.parse("fixed8.4:cast")
+    assert isinstance(check(certify(lrnn, machine(answers, 101, 1), arithmetic, "proved",
+                                    **facts | {"preperiod": 101})), Proved)  # fmt: skip
+    for at in (100, 101):
+        late = [*answers[:at], 1, *answers[at + 1 :]]
+        with pytest.raises(ValueError, match="keep does not repeat"):
+            check(certify(lrnn, machine(late, 101, 1), arithmetic, "proved", **facts))
+
+
+def test_actions_count_from_where_they_repeat():
+    """Eleven letters add 1 each, and then all decay: at length 20 they have not come to rest."""
+    first = scalar(HALF, 0, Q(8, 5) * 2**11, (0, 3)).levels[0]
+    layer = scalar(0, 0, 0, (0, 3)).levels[0].layer
+    layer = replace(
+        layer,
+        transition=Dense(np.array([[[Q(9, 10)]], [[1]]])),
+        b=np.array([[[0]], [[1]]]),
+        readout=np.array([[[0, 0], [1, 1]]] * 2),
+    )
+    second = Level(layer, np.arange(2), np.array([[0, 1]] * 2), "current")
+    lrnn = LRNN(("1",), np.zeros(1, int), ((first, second),), np.array([0, 1]), 0)
+    answers = [0, *(x for _, x in walk(lrnn, [("1", 80)], "fixed8.4"))]
+    assert (answers[20:22], answers[79:]) == ([1, 1], [0, 0])
+    arithmetic = Arithmetic.parse("fixed8.4:cast")
+    for preperiod in (20, 75):
+        right = machine(answers, preperiod, 1)
+        facts = {"method": "eventual", "preperiod": preperiod, "period": 1}
+        certificate = certify(lrnn, right, arithmetic, "proved", **facts)
+        if preperiod == 75:
+            assert isinstance(check(certificate), Proved)
+        else:
+            with pytest.raises(ValueError, match=r"does not stay|come to rest"):
+                check(certificate)
+
+
+def test_any_readout_has_no_last_letter_of_the_empty_word():
+    lrnn = scalar(Q(9, 10), 0, 5, (0, 3))
+    certificate = proved(lrnn, "fixed8.4", 20, 1, decoder="any")
+    assert isinstance(check(forged(certificate, lambda d: d["lrnn"].update(empty="1"))), Proved)
 
 
 @given(st.integers(0, 10**9))
