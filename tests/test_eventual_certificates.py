@@ -95,6 +95,13 @@ LIES = {
     "a drift": (lambda d: action(d).update(b=["1/8"]), "wrongly"),
     "an answer": (lambda d: d["automaton"]["answers"][0].__setitem__(0, "0"), "answered wrongly"),
     "the empty word": (lambda d: d["lrnn"].update(empty="1"), "empty word"),
+    "an irrational input": (
+        lambda d: (
+            d["lrnn"].update(field={"polynomial": ["-2", "0", "1"], "interval": ["1", "2"]}),
+            action(d).update(b=["0 1/1000000"]),
+        ),
+        "irrational",
+    ),
     "a decoder": (lambda d: d.update(decoder="some"), "one letter"),
     "another arithmetic": (lambda d: d.update(arithmetic="fixed8.4:each"), "one letter"),
     "an orbit": (lambda d: d.update(method="orbit"), "come back"),
@@ -152,6 +159,41 @@ def test_actions_count_from_where_they_repeat():
                 check(certificate)
 
 
+@pytest.mark.parametrize(
+    ("lrnn", "answer", "turns"),
+    [
+        (scalar(Q(9, 10), 0, 5, (0, 3)), 1, 12),
+        (scalar(Q(11, 10), 0, 1, (0, 5)), 0, 10),
+        (scalar(Q(9, 10), Q(1, 2), 0, (0, 6)), 0, 10),
+        (scalar(1, Q(1, 4), 0, (0, 5)), 0, 11),
+    ],
+    ids=["a decay", "a growth", "a sum of decays", "a drift"],
+)
+def test_what_has_not_settled_when_the_walk_ends(lrnn, answer, turns):
+    """All that a walk of 6 letters sees is right, and later it is not."""
+    answers = [x for _, x in walk(lrnn, [("1", 20)], "fixed8.4")]
+    assert answers.index(1 - answer) == turns - 1
+    facts = {"method": "eventual", "preperiod": 5, "period": 1}
+    early = machine([lrnn.empty_output, answer], 1, 1)
+    with pytest.raises(ValueError, match=r"does not stay|come to rest"):
+        check(certify(lrnn, early, Arithmetic.parse("fixed8.4:cast"), "proved", **facts))
+
+
+def test_one_that_alternates_about_a_limit_near_a_midpoint():
+    """L + (-15/16)^k / 32 leaves the cell of L = 7/256 every other time, at first."""
+    limit, factor = Q(7, 256), Q(15, 16)
+    step, start = [[1, 0], [(1 + factor) * limit, -factor]], [1, limit + Q(1, 32)]
+    lrnn = vector(step, [0, 0], start, [[1, 0], [1, Q(1, 16)]])
+    answers = [x for _, x in walk(lrnn, [("1", 7)], "fixed8.4")]
+    assert answers[4:] == [0, 1, 0]
+    facts = {"method": "eventual", "preperiod": 5, "period": 1}
+    arithmetic = Arithmetic.parse("fixed8.4:cast")
+    certificate = certify(lrnn, machine([0, *answers], 5, 1), arithmetic, "proved", **facts)
+    as_seen = {"answers": [list(map(str, answers[:6]))]}
+    with pytest.raises(ValueError, match="does not stay"):
+        check(forged(certificate, lambda d: d["automaton"].update(as_seen)))
+
+
 def test_any_readout_has_no_last_letter_of_the_empty_word():
     lrnn = scalar(Q(9, 10), 0, 5, (0, 3))
     certificate = proved(lrnn, "fixed8.4", 20, 1, decoder="any")
@@ -177,6 +219,9 @@ def test_what_is_right_and_out_of_reach_of_the_checker():
     certificate = proved(lrnn, "fixed8.4", 12, 1)
     with pytest.raises(ValueError, match="not seen to shrink"):
         check(certificate)
+    lrnn = vector([[1, 1], [0, 1]], [0, 0], [1, 4], [[0, 0], [7, 7]])
+    with pytest.raises(ValueError, match="a sequence that grows"):
+        check(proved(lrnn, "fixed8.4", 12, 1))
     certificate = proved(scalar(Q(999, 1000), 0, 1, (0, 1)), "float32", 800, 1)
     with pytest.raises(ValueError, match=r"^\d+ letters .* followed for 5000; verify .* \("):
         check(certificate)
