@@ -211,6 +211,11 @@ def test_factors_are_not_matrices():
     for certificate, text in ((dense, "bfloat16:each+factored"), (factored, "bfloat16:each")):
         with pytest.raises(ValueError, match=r"no matrix|factors"):
             check(forged(certificate.certificate, lambda d: d.update(arithmetic=text)))  # noqa: B023
+    chunk = {"arithmetic": "bfloat16:each+factored@chunk:1"}
+    assert isinstance(check(forged(factored.certificate, lambda d: d.update(chunk))), Proved)
+    chunk = {"arithmetic": "bfloat16:each@chunk:1"}
+    with pytest.raises(ValueError, match="no matrix"):
+        check(forged(factored.certificate, lambda d: d.update(chunk)))
 
 
 def test_a_misread_previous_coordinate():

@@ -38,6 +38,7 @@ from lrnn_theory.cascade import Budget, decompose
 from lrnn_theory.strategies import automata
 from lrnn_theory.verification import checker
 from lrnn_theory.verification.certificate import certify, digest
+from lrnn_theory.verification.recheck import refusal
 from lrnn_theory.wiring import wire
 
 CHECKER = Path(checker.__file__)
@@ -154,6 +155,9 @@ LIES = {
     "arithmetic": lambda d: d.update(arithmetic="float12:each"),
     "no arithmetic": lambda d: d.update(arithmetic="exact:exact"),
     "an unknown overflow": lambda d: d.update(arithmetic="bfloat16!wrap:each"),
+    "an overflow of other formats": lambda d: d.update(arithmetic="fixed16.8!inf:each"),
+    "a wrapping set": lambda d: d.update(arithmetic="{-1,0,1}!wrap:each"),
+    "a set in other brackets": lambda d: d.update(arithmetic="[-1,0,1]:each"),
     "a bare format": lambda d: d.update(arithmetic="bfloat16"),
     "an accumulator too many": lambda d: d.update(arithmetic="bfloat16:each+acc=float32"),
     "an accumulator too few": lambda d: d.update(arithmetic="bfloat16:wide"),
@@ -188,6 +192,10 @@ LIES = {
     "a second matrix": lambda d: level(d)["actions"][1].update(
         factors=[{"k": [[0, "1"]], "beta": "0"}]
     ),
+    "a matrix and factors": lambda d: (
+        d.update(arithmetic="bfloat16:each+factored"),
+        level(d)["actions"][1].update(factors=[{"k": [[0, "1"]], "beta": "2"}]),
+    ),
     "the cast model in chunks": lambda d: d.update(arithmetic="{-1,0,1}:cast@chunk:2"),
     "no letters": lambda d: d["automaton"].update(letters=[], delta=[], answers=[]),
 }
@@ -219,6 +227,23 @@ def test_states_that_are_none_are_rejected_also_where_no_layer_reads_them(lie):
     assert not verdict.certificate.data["lrnn"]["heads"][0]
     with pytest.raises(ValueError, match="malformed tables"):
         checker.check(forged(verdict.certificate, lambda d: d["automaton"].update(lie)))
+
+
+def test_factors_take_whole_columns():
+    """Of n rows and n d numbers; what is left over would stay where it is."""
+    parity = compile_dfa("(0|10*1)*")
+    data = verify(parity, "(0|10*1)*", "bfloat16:each+factored").certificate
+    assert isinstance(check(data, parity), Proved)
+
+    def lie(data):
+        liar = level(data)
+        liar["n"], liar["h0"] = 2, ["1", "0", "1"]
+        liar["codewords"] = [[[x, "0", "1"] for (x,) in liar["codewords"][0]]]
+        for action in liar["actions"]:
+            action["b"] = []
+
+    with pytest.raises(ValueError, match="no matrix of this arithmetic"):
+        checker.check(forged(data, lie))
 
 
 # -------------------------------------------------------------------- methods and claims
@@ -350,6 +375,19 @@ def test_a_field_that_nobody_knows_is_rejected(place):
     certificate = verify(compile_dfa("(0|10*1)*"), "(0|10*1)*", arithmetic).certificate
     with pytest.raises(ValueError, match="unexpected keyword argument 'note'"):
         checker.check(forged(certificate, lambda d: find(d).update(note="true")))
+
+
+def test_the_size_that_the_checker_refuses_is_known_before():
+    """Of a proof that would be right, and of a census."""
+    certificates = rare_certificates()
+    for name, change, reason in (
+        ("an orbit", {"preperiod": 10**9}, "more than 1000000000 steps of layers"),
+        ("a closure", {"states": 5_000_001}, "more than 5000000 states"),
+        ("a census", {"states": 5_000_001}, "more than 5000000 states"),
+    ):
+        assert not refusal(certificates[name])
+        large = forged(certificates[name], lambda d: d.update(change))  # noqa: B023
+        assert refusal(Certificate(large)) == reason
 
 
 @pytest.mark.parametrize("fact", ["word", "states", "period", "decoder", "words", "preperiod"])

@@ -1,5 +1,6 @@
 """The checker computes what docs/arithmetic.md says, in every format, semantics and order."""
 
+import itertools
 import json
 import math
 from dataclasses import replace
@@ -10,10 +11,23 @@ import pytest
 import torch
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
-from networks import weighing
+from networks import counter, weighing
+from test_certificates import forged
 
 from constructions import compile_dfa
-from lrnn_theory import LRNN, Layer, Level, Proved, check, languages, verify
+from lrnn_theory import (
+    LRNN,
+    Automaton,
+    Dense,
+    Householder,
+    Layer,
+    Level,
+    Proved,
+    Refuted,
+    check,
+    languages,
+    verify,
+)
 from lrnn_theory.arithmetic import Arithmetic
 from lrnn_theory.cyclotomic import Cyclotomic, cos_turn, sin_turn
 from lrnn_theory.formats import parse_format
@@ -21,7 +35,6 @@ from lrnn_theory.scanning.kernels import make_kernel
 from lrnn_theory.scanning.orders import ChunkKernel, TreeKernel
 from lrnn_theory.scanning.rational import RationalKernel
 from lrnn_theory.strategies import FORMAT_NAMES, arithmetics, layers
-from lrnn_theory.transition import Dense, Householder
 from lrnn_theory.verification import checker
 from lrnn_theory.verification.certificate import Field, describe
 
@@ -199,6 +212,8 @@ def test_real_numbers_of_a_field(order):
                 float(x)
             )
             assert (y > 0) == (x > 0)
+            assert (y + 1 > y, y > y, y > y + 1) == (True, False, False)
+            assert (y < y + 1, y < y, y + 1 < y) == (True, False, False)
     assert numbers.of([-1, 1]) * numbers.of([1, 1]) + 1 == numbers.of([0, 0, 1])
 
 
@@ -215,4 +230,107 @@ def test_real_numbers_of_a_field(order):
 def test_theta_must_be_well_defined(field):
     with pytest.raises((ValueError, ArithmeticError, LookupError)):
         ARITHMETIC.field(**field)
-    assert ARITHMETIC.field(["-2", "0", "1"], ["1", "2"]).of([0, 1]) > Fraction(1414, 1000)
+
+
+@pytest.mark.parametrize(
+    ("polynomial", "interval", "thousandths"),
+    [
+        (["-2", "0", "1"], ["1", "2"], 1414),
+        (["-3", "0", "1"], ["1", "2"], 1732),
+        (["-6", "0", "2"], ["1", "9"], 1732),  # no monic polynomial
+        (["2", "0", "-1"], ["-2", "-1"], -1415),
+    ],
+)
+def test_theta_is_found_in_a_wide_interval(polynomial, interval, thousandths):
+    """By halving, where it lies in the left half as where it lies in the right one."""
+    theta = ARITHMETIC.field(polynomial, interval).of([0, 1])
+    assert Fraction(thousandths, 1000) < theta < Fraction(thousandths + 1, 1000)
+    assert not theta > Fraction(thousandths + 1, 1000)
+    assert not theta < Fraction(thousandths, 1000)
+    assert theta * theta == round(thousandths**2 / 10**6)
+
+
+def test_a_set_may_stand_in_any_order():
+    store = checker.Arithmetic("{1,-1,0}:once").store
+    assert [store(Fraction(k, 2)) for k in (-9, -2, -1, 0, 1, 2, 9)] == [-1, -1, -1, 0, 0, 1, 1]
+
+
+def neighbours(name):
+    """Numbers of a format in a row."""
+    if name[0] == "{":
+        return list(map(Fraction, name[1:-1].split(",")))
+    if name.startswith("fixed"):
+        return [k * Fraction(2) ** -int(name.partition(".")[2]) for k in range(-4, 5)]
+    first = 1 << checker.FLOATS[name][0] - 1
+    return list(range(first, first + 5))
+
+
+@pytest.mark.parametrize("name", FORMAT_NAMES)
+def test_the_cast_model_takes_the_smaller_of_two(name):
+    """At every midpoint, where rounding takes the even one of floating and fixed point."""
+    near = ARITHMETIC.Cast(checker.Arithmetic(f"{name}:cast"), [], ()).near
+    store, even = checker.Arithmetic(f"{name}:once").store, []
+    for x, y in itertools.pairwise(neighbours(name)):
+        assert near(Fraction(x + y) / 2) == x == parse_format(name).cast(Fraction(x + y) / 2)
+        even.append(store(Fraction(x + y) / 2) == y)
+    assert any(even) == (name[0] != "{")
+
+
+def test_long_numbers_are_read_out_exactly():
+    """Of 64 bits; in doubles both codewords would have one score."""
+    lrnn = weighing([2**54 + 3], [[2**54], [2**54 + 4]])
+    verdict = verify(lrnn, "a*", "fixed64.0")
+    assert isinstance(verdict, Proved)
+    assert isinstance(check(verdict.certificate, lrnn), Proved)
+
+
+def scales(*betas):
+    """The product of the numbers 1 - beta, as factors of which the last acts first."""
+    keys = np.ones((len(betas), 1), int)
+    return Householder(keys, np.array(betas, object), np.array([0, len(betas)]))
+
+
+HALVES = Dense(np.full((1, 2, 2), Fraction(1, 2)))
+NEAR = Fraction(1, 256)
+ROUNDED = {
+    "a sum, once": (weighing([1, 1], [[0, 0], [1, 1]], HALVES), "fixed8.0:once", "fixed8.0:each"),
+    "products, each": (weighing([1, 1], [[1, 1], [0, 0]], HALVES), "fixed8.0:each",
+                       "fixed8.0:once"),
+    # a quarter of 1 is stored as 0, and four times as much is 0
+    "after each factor": (weighing([1], [[1], [0]], scales(-3, Fraction(3, 4))),
+                          "fixed8.0:once+factored", "fixed8.2:once+factored"),
+    # (1 + 1/256) (1 - 1/256) is nearly 1, but bfloat16 has no 1 + 1/256
+    "after all factors": (weighing([1], [[1 - NEAR], [1]], scales(NEAR, -NEAR)),
+                          "bfloat16:wide+factored", "bfloat16:once+factored"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ROUNDED)
+def test_a_proof_that_rests_on_where_is_rounded(name):
+    """It holds in one semantics, and not in another one that the certificate may be changed to."""
+    lrnn, arithmetic, other = ROUNDED[name]
+    verdict = verify(lrnn, "a*", arithmetic)
+    assert isinstance(verdict, Proved)
+    assert isinstance(check(verdict.certificate, lrnn), Proved)
+    assert isinstance(verify(lrnn, "a*", other), Refuted)
+    change = {"arithmetic": str(Arithmetic.parse(other))}
+    with pytest.raises(ValueError, match=r"an answer is not proved|answered wrongly"):
+        check(forged(verdict.certificate, lambda d: d.update(change)))
+
+
+def test_a_proof_that_rests_on_overflow():
+    """A counter of 4 bits that wraps counts modulo 16; one that saturates stays at 7."""
+    lrnn, answers = counter(3), [int(3 <= k <= 7) for k in range(16)]
+    delta = [[*range(1, 16), 0]]
+    cycle = Automaton.from_table(delta, accepting=np.flatnonzero(answers), letters="a")
+    ends = Automaton.from_regex("aaaa*")
+    for automaton, right, wrong in (
+        (cycle, "fixed4.0!wrap:once", "fixed4.0:once"),
+        (ends, "fixed4.0:once", "fixed4.0!wrap:once"),
+    ):
+        for order in ("", "@chunk:3"):
+            certificate = verify(lrnn, automaton, right + order).certificate
+            assert isinstance(check(certificate, lrnn), Proved)
+            change = {"arithmetic": wrong + order}
+            with pytest.raises(ValueError, match=r"wrongly|map|not proved"):
+                check(forged(certificate, lambda d, c=change: d.update(c)))

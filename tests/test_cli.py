@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -20,6 +21,7 @@ from command_line import lrnn
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from networks import turning
+from test_verify_cast import scalar
 
 from constructions import compile_dfa
 from constructions.cli import demo, display
@@ -215,6 +217,21 @@ def test_verify_and_check_mirror_the_verdict(rotation: Path) -> None:
     data = lrnn("check", "no.json", "--json")
     assert data.code == 1
     assert data.data()["verdict"] == "refuted"
+
+
+@pytest.mark.usefixtures("here")
+def test_a_certificate_that_is_too_long_for_the_checker() -> None:
+    """It is said when it is written, and again when it is checked."""
+    scalar(Fraction(9999, 10_000), 0, 1, (1, 0), outputs=[1, 0]).save("slow.safetensors")
+    for language, code in (("1*", 1), ("1{0,6931}", 0)):
+        command = ("verify", "slow.safetensors", language, "-a", "float32:cast")
+        ran = lrnn(*command, "--certificate", "c.json")
+        assert ran.code == code
+        said = re.search(r"written to c.json; lrnn check rejects it: (\d+ letters .*)\n", ran.out)
+        assert said
+        ran = lrnn("check", "c.json")
+        assert ran.code == 2
+        assert said[1] in ran.err
 
 
 @pytest.mark.usefixtures("here")

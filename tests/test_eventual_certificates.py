@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from test_certificates import forged
 from test_verify_cast import FORMATS, machine, scalar, vector
 
-from lrnn_theory import LRNN, Automaton, Proved, Refuted, check, verify
+from lrnn_theory import LRNN, Automaton, Dense, Level, Proved, Refuted, check, verify
 from lrnn_theory.arithmetic import Arithmetic
 from lrnn_theory.strategies import SPECTRAL_CLASSES, spectral_networks
 from lrnn_theory.verification import checker
 from lrnn_theory.verification.certificate import certify
+from lrnn_theory.verification.recheck import refusal
 
 EVENTUAL = checker.load("eventual")
 HALF = Q(1, 2)
@@ -88,11 +89,19 @@ def action(data):
 LIES = {
     "too early": (lambda d: d.update(preperiod=3), "not (stay|come)|repeat"),
     "no period": (lambda d: d.update(period=0), "no period"),
-    "too long": (lambda d: d.update(preperiod=10**6), "1000001 letters .* followed for 5000$"),
+    "too long": (lambda d: d.update(preperiod=10**6), "1000001 letters .* 5000; verify "),
     "a turn": (lambda d: action(d).update(a=[[[0, "-1"]]]), "wrongly|stay|come|repeat"),
     "a growth": (lambda d: action(d).update(a=[[[0, "2"]]]), "wrongly"),
     "a drift": (lambda d: action(d).update(b=["1/8"]), "wrongly"),
     "an answer": (lambda d: d["automaton"]["answers"][0].__setitem__(0, "0"), "answered wrongly"),
+    "the empty word": (lambda d: d["lrnn"].update(empty="1"), "empty word"),
+    "an irrational input": (
+        lambda d: (
+            d["lrnn"].update(field={"polynomial": ["-2", "0", "1"], "interval": ["1", "2"]}),
+            action(d).update(b=["0 1/1000000"]),
+        ),
+        "irrational",
+    ),
     "a decoder": (lambda d: d.update(decoder="some"), "one letter"),
     "another arithmetic": (lambda d: d.update(arithmetic="fixed8.4:each"), "one letter"),
     "an orbit": (lambda d: d.update(method="orbit"), "come back"),
@@ -108,6 +117,87 @@ def test_forgeries_are_rejected(lie):
     certificate = proved(lrnn, "fixed8.4", 20, 1)
     with pytest.raises(ValueError, match=reason):
         check(forged(certificate, change))
+
+
+def test_the_automaton_must_repeat_as_well():
+    """The network says 0 from length 12 on; a walk of 51 does not see that 1 is wanted at 100."""
+    lrnn = scalar(Q(9, 10), 0, 5, (0, 3))
+    answers = [int(1 <= k <= 11) for k in range(102)]
+    facts = {"method": "eventual", "preperiod": 50, "period": 1}
+    arithmetic = Arithmetic.parse("fixed8.4:cast")
+    assert isinstance(check(certify(lrnn, machine(answers, 101, 1), arithmetic, "proved",
+                                    **facts | {"preperiod": 101})), Proved)  # fmt: skip
+    for at in (100, 101):
+        late = [*answers[:at], 1, *answers[at + 1 :]]
+        with pytest.raises(ValueError, match="keep does not repeat"):
+            check(certify(lrnn, machine(late, 101, 1), arithmetic, "proved", **facts))
+
+
+def test_actions_count_from_where_they_repeat():
+    """Eleven letters add 1 each, and then all decay: at length 20 they have not come to rest."""
+    first = scalar(HALF, 0, Q(8, 5) * 2**11, (0, 3)).levels[0]
+    layer = scalar(0, 0, 0, (0, 3)).levels[0].layer
+    layer = replace(
+        layer,
+        transition=Dense(np.array([[[Q(9, 10)]], [[1]]])),
+        b=np.array([[[0]], [[1]]]),
+        readout=np.array([[[0, 0], [1, 1]]] * 2),
+    )
+    second = Level(layer, np.arange(2), np.array([[0, 1]] * 2), "current")
+    lrnn = LRNN(("1",), np.zeros(1, int), ((first, second),), np.array([0, 1]), 0)
+    answers = [0, *(x for _, x in walk(lrnn, [("1", 80)], "fixed8.4"))]
+    assert (answers[20:22], answers[79:]) == ([1, 1], [0, 0])
+    arithmetic = Arithmetic.parse("fixed8.4:cast")
+    for preperiod in (20, 75):
+        right = machine(answers, preperiod, 1)
+        facts = {"method": "eventual", "preperiod": preperiod, "period": 1}
+        certificate = certify(lrnn, right, arithmetic, "proved", **facts)
+        if preperiod == 75:
+            assert isinstance(check(certificate), Proved)
+        else:
+            with pytest.raises(ValueError, match=r"does not stay|come to rest"):
+                check(certificate)
+
+
+@pytest.mark.parametrize(
+    ("lrnn", "answer", "turns"),
+    [
+        (scalar(Q(9, 10), 0, 5, (0, 3)), 1, 12),
+        (scalar(Q(11, 10), 0, 1, (0, 5)), 0, 10),
+        (scalar(Q(9, 10), Q(1, 2), 0, (0, 6)), 0, 10),
+        (scalar(1, Q(1, 4), 0, (0, 5)), 0, 11),
+    ],
+    ids=["a decay", "a growth", "a sum of decays", "a drift"],
+)
+def test_what_has_not_settled_when_the_walk_ends(lrnn, answer, turns):
+    """All that a walk of 6 letters sees is right, and later it is not."""
+    answers = [x for _, x in walk(lrnn, [("1", 20)], "fixed8.4")]
+    assert answers.index(1 - answer) == turns - 1
+    facts = {"method": "eventual", "preperiod": 5, "period": 1}
+    early = machine([lrnn.empty_output, answer], 1, 1)
+    with pytest.raises(ValueError, match=r"does not stay|come to rest"):
+        check(certify(lrnn, early, Arithmetic.parse("fixed8.4:cast"), "proved", **facts))
+
+
+def test_one_that_alternates_about_a_limit_near_a_midpoint():
+    """L + (-15/16)^k / 32 leaves the cell of L = 7/256 every other time, at first."""
+    limit, factor = Q(7, 256), Q(15, 16)
+    step, start = [[1, 0], [(1 + factor) * limit, -factor]], [1, limit + Q(1, 32)]
+    lrnn = vector(step, [0, 0], start, [[1, 0], [1, Q(1, 16)]])
+    answers = [x for _, x in walk(lrnn, [("1", 7)], "fixed8.4")]
+    assert answers[4:] == [0, 1, 0]
+    facts = {"method": "eventual", "preperiod": 5, "period": 1}
+    arithmetic = Arithmetic.parse("fixed8.4:cast")
+    certificate = certify(lrnn, machine([0, *answers], 5, 1), arithmetic, "proved", **facts)
+    as_seen = {"answers": [list(map(str, answers[:6]))]}
+    with pytest.raises(ValueError, match="does not stay"):
+        check(forged(certificate, lambda d: d["automaton"].update(as_seen)))
+
+
+def test_any_readout_has_no_last_letter_of_the_empty_word():
+    lrnn = scalar(Q(9, 10), 0, 5, (0, 3))
+    certificate = proved(lrnn, "fixed8.4", 20, 1, decoder="any")
+    assert isinstance(check(forged(certificate, lambda d: d["lrnn"].update(empty="1"))), Proved)
 
 
 @given(st.integers(0, 10**9))
@@ -129,9 +219,14 @@ def test_what_is_right_and_out_of_reach_of_the_checker():
     certificate = proved(lrnn, "fixed8.4", 12, 1)
     with pytest.raises(ValueError, match="not seen to shrink"):
         check(certificate)
+    lrnn = vector([[1, 1], [0, 1]], [0, 0], [1, 4], [[0, 0], [7, 7]])
+    with pytest.raises(ValueError, match="a sequence that grows"):
+        check(proved(lrnn, "fixed8.4", 12, 1))
     certificate = proved(scalar(Q(999, 1000), 0, 1, (0, 1)), "float32", 800, 1)
-    with pytest.raises(ValueError, match=r"letters in the cast model, which is followed for 5000$"):
+    with pytest.raises(ValueError, match=r"^\d+ letters .* followed for 5000; verify .* \("):
         check(certificate)
+    assert "letters in the cast model" in refusal(certificate)
+    assert not refusal(proved(scalar(HALF, 1, 0, (0, 3)), "fixed8.4", 20, 1))
 
 
 def test_the_cost_of_the_cast_model_is_that_of_its_terms():
@@ -159,6 +254,7 @@ def test_a_word_too_long_for_the_cast_model(claim, rest):
         checker.check(certificate.data, pytest.fail)
     if claim == "confused":
         assert isinstance(check(certificate, lrnn), Refuted)
+    assert bool(refusal(certificate)) == (claim == "refuted")
 
 
 # -------------------------------------------------------------------- laws

@@ -329,7 +329,7 @@ def verify_weights(
         lines.append(f"{name}: {display.verdict_text(verdict)}, in {took:.2f} s")
         if certificate and not isinstance(verdict, Undecided):
             verdict.certificate.save(certificate)
-            lines.append(f"certificate written to {certificate}")
+            lines.append(display.written(verdict.certificate, certificate))
         elif certificate:
             lines.append("no certificate: nothing was decided")
         if record:

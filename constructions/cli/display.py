@@ -9,6 +9,7 @@ import textwrap
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 from threading import Timer
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ import typer
 if TYPE_CHECKING:
     from lrnn_theory.automaton import Automaton
     from lrnn_theory.lrnn import LRNN
-    from lrnn_theory.verification import Verdict
+    from lrnn_theory.verification import Certificate, Verdict
 
 DELAY = 1.0
 """Seconds of work before progress is shown."""
@@ -186,6 +187,14 @@ def verdict_text(verdict: Verdict) -> str:
         case Undecided(covered=covered, reason=reason):
             return f"undecided: right up to length {covered}; {reason}"
     raise TypeError(f"Argument 'verdict' must be a Verdict, not {type(verdict).__name__}.")
+
+
+def written(certificate: Certificate, path: Path) -> str:
+    """That a certificate was written, and why `lrnn check` will reject it for its size."""
+    from lrnn_theory.verification.recheck import refusal
+
+    reason = refusal(certificate)
+    return f"certificate written to {path}" + (reason and f"; lrnn check rejects it: {reason}")
 
 
 def word_text(word: Sequence[str], limit: int = 40) -> str:

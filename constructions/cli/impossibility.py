@@ -99,6 +99,6 @@ def refute_weights(
         lines.append(f"{name}: {display.verdict_text(found)} ({theorem}), in {seconds:.2f} s")
         if certificate:
             found.certificate.save(certificate)
-            lines.append(f"certificate written to {certificate}")
+            lines.append(display.written(found.certificate, certificate))
     display.put({"refutations": results}, "\n".join(lines), as_json=as_json)
     return FOUND if any(r["verdict"] for r in results) else NOTHING

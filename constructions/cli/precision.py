@@ -176,7 +176,7 @@ def take_census(
         lines.append(f"  {found.overflow:,} overflow")
     if certificate:
         found.certificate.save(certificate)
-        lines.append(f"certificate written to {certificate}")
+        lines.append(display.written(found.certificate, certificate))
     facts = {
         "arithmetic": found.arithmetic,
         "states": found.states,

@@ -36,7 +36,13 @@ def check(
             about other weights.
     """
     certificate = Certificate.coerce(certificate)
-    claim = checker.check(certificate.data)
+    try:
+        claim = checker.check(certificate.data)
+    except ValueError as reason:
+        if certificate.data.get("method") != "eventual":
+            raise
+        more = "verify decides more of one letter than the checker proves (docs/certificates.md)"
+        raise ValueError(f"{reason}; {more}") from None
     arithmetic = Arithmetic.parse(certificate.data["arithmetic"])
     need_weights(certificate.data, arithmetic, weights)
     if claim.claim == "census":
@@ -50,6 +56,22 @@ def check(
     word, *other = map(_letters, words)
     statistics = {"length": len(word)}
     return Refuted(str(arithmetic), statistics, word, *answers[0], certificate, *other)
+
+
+def refusal(certificate: Certificate) -> str:
+    """Why `check` rejects a true certificate for its size, told at once; "" if it does not."""
+    data = certificate.data
+    if data["claim"] == "confused" and data["arithmetic"].endswith(":cast"):
+        return ""  # long words are compared by the formula
+    try:
+        read = checker.load("proofs").Census if "layer" in data else checker.Claim
+        claim = read(**checker.opened(data))
+        cost = claim.cost(**claim.facts)
+    except ValueError as reason:
+        return str(reason)
+    if claim.facts.get("states", 0) > checker.MAX_STATES:
+        return f"more than {checker.MAX_STATES} states"
+    return f"more than {checker.MAX_STEPS} steps of layers" if cost > checker.MAX_STEPS else ""
 
 
 def need_weights(data: dict[str, Any], arithmetic: Arithmetic, weights: LRNN | None) -> None:
