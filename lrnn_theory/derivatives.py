@@ -235,7 +235,7 @@ def determinise(
             if len(states) >= limit:
                 raise ValueError(
                     f"{subject} needs more than {limit} states over {len(codes)} letters before "
-                    f"minimisation; repeat less, or raise the limit in Python "
+                    f"minimisation; simplify it, or raise the limit in Python "
                     f"(Automaton.from_regex(..., max_states=...); "
                     f"lrnn_theory.derivatives.MAX_TABLE_ENTRIES)."
                 )
@@ -253,7 +253,7 @@ def determinise(
             if visits > VISITS_PER_STATE * max_states:
                 raise ValueError(
                     f"{subject} needs more than {VISITS_PER_STATE * max_states} derivatives; "
-                    f"repeat less, or raise the limit in Python "
+                    f"simplify it, or raise the limit in Python "
                     f"(Automaton.from_regex(..., max_states=...), {VISITS_PER_STATE} for each)."
                 )
         sink = number(frozenset()) if len(targets) < n_classes else -1

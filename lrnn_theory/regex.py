@@ -88,7 +88,7 @@ def regex_table(
         raise _error(
             pattern,
             f"has more than {max_positions} positions (literals, dots and classes, with every "
-            f"repetition written out); repeat less, or raise the limit in Python "
+            f"repetition written out); simplify it, or raise the limit in Python "
             f"(Automaton.from_regex(..., max_positions=...))",
         )
     if codes is None:

@@ -131,6 +131,11 @@ def no_overflow(browser):
         "e => e.offsetParent && e.scrollWidth > e.clientWidth + 1).map(e => e.outerHTML)"
     )
     assert cut == []
+    apart = browser.execute_script(
+        "return [...document.querySelectorAll('.action')].map(e => [...e.children].map("
+        "m => m.getBoundingClientRect().top)).filter(tops => Math.max(...tops) > Math.min(...tops))"
+    )
+    assert apart == []  # a vector B beside its matrix A, or it would stand beside the next one's
 
 
 def test_type_click_read_the_verdict(browser, server):
@@ -250,7 +255,7 @@ def test_explorer_fits(browser, server, source, width, dark):
     assert background == ("rgb(20, 23, 27)" if dark else "rgb(255, 255, 255)")
 
 
-@pytest.mark.parametrize("name", ["mod_5", "tls"])
+@pytest.mark.parametrize("name", ["mod_5", "tls", "iso_date"])
 def test_report_fits(browser, tmp_path, name):
     path = tmp_path / "report.html"
     path.write_text(page(study(languages.BESTIARY[name](), f"@{name}")), encoding="utf-8")

@@ -69,7 +69,7 @@ def _paint(
 ) -> None:
     from matplotlib.colors import LinearSegmentedColormap
 
-    blue_orange = LinearSegmentedColormap.from_list("lrnn", ["#0072B2", "#F7F7F7", "#E69F00"])
+    blue_orange = LinearSegmentedColormap.from_list("lrnn", ["#56B4E9", "#F7F7F7", "#E69F00"])
     ratios = [len(panel) for panel in panels]
     grid = figure.subplots(len(panels), 1, squeeze=False, height_ratios=ratios, sharex=True)
     for i, (axes, panel) in enumerate(zip(grid[:, 0], panels, strict=True)):

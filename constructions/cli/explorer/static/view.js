@@ -97,8 +97,9 @@ function layer(facts, i) {
   facts.matrices.forEach((entries, a) => {
     const letters = facts.letters ? `: ${facts.letters[a].join(" ")}` : "";
     const name = `A of action ${a}${letters}`;
-    shown.append(matrix(name, entries, { "data-layer": i, "data-action": a }));
-    if (facts.inputs[a].some((row) => row.some((x) => x !== "0"))) shown.append(matrix("B", facts.inputs[a]));
+    const action = element("div", { class: "action" }, matrix(name, entries, { "data-layer": i, "data-action": a }));
+    if (facts.inputs[a].some((row) => row.some((x) => x !== "0"))) action.append(matrix("B", facts.inputs[a]));
+    shown.append(action);
   });
   box.append(shown);
   return box;
@@ -214,7 +215,8 @@ function vectors(run, at) {
     const top = Math.max(1, ...now.map((x) => (typeof x === "number" ? Math.abs(x) : 0)));
     const cells = now.map((x, j) => {
       const cell = element("span", { class: "cell" }, String(x));
-      cell.style.backgroundColor = shade(x, top);
+      if (x !== 0) cell.style.backgroundColor = shade(x, top);
+      cell.classList.toggle("filled", x !== 0);
       cell.classList.toggle("changed", x !== before[j]);
       return cell;
     });
@@ -226,7 +228,7 @@ function vectors(run, at) {
   $("state").replaceChildren(...(layers.length ? layers : [element("p", {}, "There are no layers: every word has one answer.")]));
 }
 
-// Blue for negative numbers, white for 0, orange for positive ones, as in the pictures.
+// Blue for negative numbers, orange for positive ones, and none for 0, as in the pictures.
 function shade(x, top) {
   if (typeof x !== "number") return "#CC79A7";
   const part = Math.min(1, Math.abs(x) / top);
