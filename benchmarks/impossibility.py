@@ -45,7 +45,7 @@ SMALL = FORMATS[:9]
 REPLAYED = 3_000_000
 """Longest words that several layers are followed on."""
 MOST = 5_000
-"""Most letters before the actions of a level come into a cycle, for that."""
+"""Most letters before the actions of a level come into their last cycle, for that."""
 AHEAD = 8
 """How much further than a campaign does this one runs ahead of a slow network."""
 PARITY, BOTH = Automaton.from_regex("(11)*"), Automaton.from_regex("(0|10*1)*")
@@ -312,9 +312,9 @@ def main():
         "Every layer has an exact certificate that it meets the hypothesis. Confirmed: by the "
         "definition, in code that shares nothing with the library (tests/cast_evaluation.py, "
         "tests/cast_networks.py): in fractions up to 10^4 letters, in balls beyond, and by lrnn "
-        f"check only where a level takes more than {MOST:,} letters to come into a cycle, or words "
-        f"have more than {REPLAYED:,}. Open: nothing was found, since a layer below another one "
-        "takes more than 20,000 letters to come to rest.",
+        f"check only where balls do not tell, a level takes up its last cycle after more than "
+        f"{MOST:,} letters, or words have more than {REPLAYED:,}. Open: nothing was found "
+        "([why](../docs/impossibility.md#9-what-is-not-done)).",
     ]
     print("\n".join(lines), flush=True)
     for title, rows in tables(arguments):
