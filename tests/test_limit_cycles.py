@@ -360,25 +360,6 @@ def test_positive_eigenvalues_that_do_parity(example):
     assert refute(lrnn, "(0|10*1)*", "float32:cast") is not None
 
 
-def test_an_ordinary_deltanet_step_in_float32():
-    """H <- H + k (beta (v - k^T H))^T, one token repeated from 0: some never come to rest."""
-    periods = []
-    for seed in range(12):
-        g = torch.Generator().manual_seed(seed)
-        k, v = (torch.randn(32, generator=g) for _ in range(2))
-        k, beta = k / k.norm(), float(torch.rand(1, generator=g)) * 0.9 + 0.05
-        h = torch.zeros(32, 32)
-        for _ in range(3000):
-            h = h + torch.outer(k, beta * (v - k @ h))
-        after = [h]
-        for _ in range(2):
-            after.append(after[-1] + torch.outer(k, beta * (v - k @ after[-1])))
-        periods.append(
-            1 if torch.equal(after[0], after[1]) else 2 if torch.equal(h, after[2]) else 0
-        )
-    assert 2 in periods
-
-
 def test_a_factor_as_a_vector_has_no_reason_but_as_a_matrix():
     factor = Factors(np.array([[3, 4]]), np.array([Q(1, 50)], object), np.array([0, 1]))
     layer = LRNN.from_layer(factor, [[0, 0]], [1, 0], "1").levels[0].layer

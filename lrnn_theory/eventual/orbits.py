@@ -27,8 +27,12 @@ from lrnn_theory.transition import Array
 
 MAX_SIMULATED = 20_000
 """Most steps of a layer below another one that are computed one by one in the cast model."""
+MAX_TOLD = 1_000_000
+"""Most steps of such a layer that are told by enclosures of runs of states."""
 MAX_ENCLOSED = 100_000
-"""Most enclosures of runs of states that take the place of single steps."""
+"""Most of these enclosures."""
+MAX_HEAD = 2_000
+"""Most steps before the actions of a layer come round: each leaves an exact term."""
 MAX_STEPS = 20_000_000
 """Most steps of a layer that are followed where every step is rounded."""
 MAX_EXACT = 4096
@@ -75,6 +79,11 @@ def orbit(layer: Layer, actions: Stream, arithmetic: Arithmetic) -> Orbit:
 
 
 def _cast(layer: Layer, actions: Stream, arithmetic: Arithmetic, product: Array) -> Orbit:
+    if len(actions.head) > MAX_HEAD:
+        raise UnsettledError(
+            f"a layer hears changes of those below for {len(actions.head)} letters, "
+            f"more than {MAX_HEAD}"
+        )
     walk = CastLayer.of(layer, actions, arithmetic)
     found = eventual_period(walk.steps, walk.terms, walk.form)
     if isinstance(found, Unresolved):
@@ -82,16 +91,16 @@ def _cast(layer: Layer, actions: Stream, arithmetic: Arithmetic, product: Array)
     preperiod = len(walk.seen) + found[0]
 
     def codewords(t: int) -> list[int]:
-        if t > MAX_SIMULATED:
-            raise UnsettledError(
-                f"a layer below another one takes {preperiod} letters to settle, "
-                f"more than {MAX_SIMULATED}"
-            )
-        if t > len(walk.seen) + REPLAYED:  # exact terms grow: enclosures do not
+        most = MAX_TOLD
+        if len(walk.seen) + REPLAYED < t <= MAX_TOLD:  # exact terms grow: enclosures do not
             try:
                 return _enclosed(walk, found[1], t)
             except UnsettledError:
-                pass
+                most = MAX_SIMULATED
+        if t > most:
+            raise UnsettledError(
+                f"a layer below another one takes {preperiod} letters to settle, more than {most}"
+            )
         return [int(walk.reader(x)) for x in islice(walk.states(), t)]
 
     return Orbit(preperiod, found[1], product, codewords)
