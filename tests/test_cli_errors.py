@@ -229,13 +229,21 @@ WORKING = {
 }
 
 
+def unheeding() -> None:
+    """Forget which signals are ignored: tests may run in the background, or under nohup."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 @contextlib.contextmanager
 def working(name: str, *prefix: str) -> Iterator[subprocess.Popen[bytes]]:
     """A command that has a file half written."""
     command, before = [*prefix, *COMMAND, *WORKING[name]], set(os.listdir())
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     pipe = subprocess.PIPE
-    with subprocess.Popen(command, env=environment, stdin=pipe, stdout=pipe, stderr=pipe) as run:
+    with subprocess.Popen(
+        command, env=environment, stdin=pipe, stdout=pipe, stderr=pipe, preexec_fn=unheeding
+    ) as run:
         while not (set(os.listdir()) - before or run.poll() is not None):
             time.sleep(0.01)
         assert set(os.listdir()) - before

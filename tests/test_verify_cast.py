@@ -28,12 +28,14 @@ from lrnn_theory.arithmetic import Arithmetic
 from lrnn_theory.eventual import Stream, UnsettledError, casts, orbit, orbits
 from lrnn_theory.lrnn.layer import Reads
 from lrnn_theory.strategies import SPECTRAL_CLASSES, spectral_networks
-from lrnn_theory.verification import unary
+from lrnn_theory.verification import Budget, unary
 
 FORMATS = (
     "{0,1}", "{-1,0,1}", "{0,1,2,3,4,5,6,7}", "{-5,-1,1,5}", "fixed4.1", "fixed8.4",
     "float8_e4m3", "float8_e5m2", "bfloat16", "float32",
 )  # fmt: skip
+BUDGET = Budget(5_000, seconds=10)
+"""Without a bound on the time, thousands of terms of a rare network take minutes."""
 REPLAYED = 150
 
 
@@ -112,7 +114,7 @@ def compare(lrnn, name, preperiod, period):
     steps = list(walk(lrnn, [("1", REPLAYED)], name))
     answers = [lrnn.empty_output, *(answer for _, answer in steps)]
     automaton = machine(answers, preperiod, period)
-    verdict = verify(lrnn, automaton, f"{name}:cast", budget=5_000)
+    verdict = verify(lrnn, automaton, f"{name}:cast", budget=BUDGET)
     error = first_error(answers, automaton)
     if isinstance(verdict, Refuted) and verdict.statistics["length"] <= REPLAYED:
         assert len(verdict.word) == error
@@ -120,7 +122,7 @@ def compare(lrnn, name, preperiod, period):
         assert error is None or error > verdict.covered
     else:
         assert error is None
-    verdict = verify(lrnn, automaton, f"{name}:cast", decoder="any", budget=5_000)
+    verdict = verify(lrnn, automaton, f"{name}:cast", decoder="any", budget=BUDGET)
     conflict = first_conflict([view for view, _ in steps], automaton)
     if isinstance(verdict, Refuted) and verdict.other and len(verdict.other) <= REPLAYED:
         assert (len(verdict.other), len(verdict.word)) == conflict
