@@ -281,12 +281,13 @@ def test_hard_patterns_are_quick_and_small(pattern, most_states):
     ],
 )
 def test_explosive_patterns_are_refused_at_once(pattern, limit):
-    for _ in range(3):  # a machine that others use, too, may be slow for a while
+    tries = 3  # a machine that others use, too, may be slow for a while
+    while True:
         start = time.process_time()
         with pytest.raises(ValueError, match=limit) as caught:
             regex_table(pattern)
-        took = time.process_time() - start
-        if took < 3:
+        took, tries = time.process_time() - start, tries - 1
+        if took < 3 or not tries:
             break
     assert took < 3
     assert len(str(caught.value)) < 300
